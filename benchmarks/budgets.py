@@ -1,9 +1,10 @@
-"""How long budgets take: `python -m benchmarks.budgets evaluate`, `latency` or `overrun`, each over its own servers.
+"""How long budgets take: `python -m benchmarks.budgets evaluate`, `latency`, `overrun` or `told`, over servers of its own.
 
 `evaluate` says how 2 000 monthly budgets of 2 000 cost centres stand, with a month of days posted and the open ones
 counted: first with nothing known, as after a start, and then again and again.
 `latency` says how soon a call is refused after the one that passed a limit, on the whole stack, and what takes how long.
 `overrun` measures that, and then how far 200 callers at once overrun a limit, beside the bound.
+`told` says how soon people read in a channel that a limit is passed.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.budget_load import latency, overrun, write_config
+from benchmarks.budget_messages import told
 from benchmarks.synthetic import event
 from chargeback.adapters.memory.stores import MemoryCatalogues
 from chargeback.bootstrap import Container, open_container
@@ -33,8 +35,9 @@ from chargeback.services.budgets.forecasts import Forecasts
 from chargeback.services.budgets.spend import BudgetSpend
 from chargeback.services.budgets.states import BudgetStates
 from chargeback.services.ports.counter import CountedSpend, EstimatedEvent
+from chargeback.services.running.day_fence import fence_of_day
 from chargeback.services.usage.ingest import open_days
-from chargeback.services.usage.watched_spend import DaySpend, fence_of_day, known_spend, put_spend
+from chargeback.services.usage.watched_spend import DaySpend, known_spend, put_spend
 from chargeback.settings import read_settings
 from stack.services import SERVICES
 from stack.stack import Stack
@@ -100,7 +103,7 @@ async def load(stack: Stack, rounds: int, *, is_overrun: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, dest="command")
-    for command in ("evaluate", "latency", "overrun"):
+    for command in ("evaluate", "latency", "overrun", "told"):
         commands.add_parser(command).add_argument("--rounds", type=int, default=10)
     arguments = parser.parse_args()
     prepare_process()
@@ -110,10 +113,13 @@ def main() -> None:
             asyncio.run(evaluate(arguments.rounds))
         return
     with tempfile.TemporaryDirectory() as name:
-        config = {"CONFIG_DIR": str(write_config(Path(name, "config"), arguments.rounds))}
+        config = {"CHARGEBACK_CONFIG_DIR": str(write_config(Path(name, "config"), arguments.rounds))}
         with Stack(services=SERVICES, extra_env=config) as stack:
             os.environ.update(stack.env, **config, NO_PROXY="127.0.0.1")
-            asyncio.run(load(stack, arguments.rounds, is_overrun=arguments.command == "overrun"))
+            if arguments.command == "told":
+                asyncio.run(told(stack, arguments.rounds))
+            else:
+                asyncio.run(load(stack, arguments.rounds, is_overrun=arguments.command == "overrun"))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """The doors through the Functions host: batches over HTTP, and single events beside an empty function.
 
+Also the processor time of the host for an event, which other programs on the machine disturb less than the rate.
+
 `.venv/bin/python -m benchmarks.functions` starts its own stack on loopback and ends it.
 """
 
 import asyncio
 import os
 import random
-import subprocess
-import sys
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,10 +15,10 @@ from statistics import median
 from typing import Any
 
 import aiohttp
+import psutil
 
 from benchmarks.stack_rates import rate
 from benchmarks.synthetic import event
-from stack.site import ROOT
 from stack.stack import Stack
 
 DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
@@ -34,8 +33,23 @@ def events(first: int, count: int) -> list[bytes]:
     return [event(first + number, rng, lines=100, day=DAY) for number in range(count)]
 
 
-async def measure(host: str, empty: str, key: str) -> None:
+def processor_seconds(host: psutil.Process) -> float:
+    """What a host has used of the processor."""
+    times = host.cpu_times()
+    return float(times.user + times.system)
+
+
+async def timed(send: Awaitable[float], host: psutil.Process) -> tuple[float, float]:
+    """The rate at which single events were taken, and the seconds of processor time for one."""
+    before = processor_seconds(host)
+    taken = await send
+    return taken, (processor_seconds(host) - before) / SINGLES
+
+
+async def measure(stack: Stack, empty_stack: Stack) -> None:
     """Print the rates of each round and their medians."""
+    host, empty = stack.url("functions"), empty_stack.url("functions")
+    mine, other = (psutil.Process(each.pid("functions")) for each in (stack, empty_stack))
     batch, single, nothing = [], [], []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=256), headers=NOTIFICATION) as session:
 
@@ -54,29 +68,21 @@ async def measure(host: str, empty: str, key: str) -> None:
             first = (number + 1) * 10_000_000
             raw = events(first, BATCH * BATCHES)
             bodies = [b"[" + b",".join(raw[at : at + BATCH]) + b"]" for at in range(0, len(raw), BATCH)]
-            door = post(f"{host}/api/v1/events", bodies, headers={"x-events-key": key})
+            door = post(f"{host}/api/v1/events", bodies, headers={"x-events-key": stack.env["CHARGEBACK_EVENTS_KEY"]})
             batch.append(BATCH * await rate(door, BATCHES, 4))
             raw = events(first + 5_000_000, SINGLES)
-            single.append(await rate(post(host + HOOK, raw), SINGLES, 256))
-            nothing.append(await rate(post(empty + HOOK, raw), SINGLES, 256))
+            single.append(await timed(rate(post(host + HOOK, raw), SINGLES, 256), mine))
+            nothing.append(await timed(rate(post(empty + HOOK, raw), SINGLES, 256), other))
             print(
-                f"round {number + 1}: HTTP batches {batch[-1]:,.0f} events/s; single events {single[-1]:,.0f}/s,"
-                f" empty function {nothing[-1]:,.0f}/s"
+                f"round {number + 1}: HTTP batches {batch[-1]:,.0f} events/s; single events {single[-1][0]:,.0f}/s of"
+                f" {single[-1][1] * 1e6:.0f} µs, empty function {nothing[-1][0]:,.0f}/s of {nothing[-1][1] * 1e6:.0f} µs"
             )
-    share = median(one / none for one, none in zip(single, nothing, strict=True))
-    print(f"median: HTTP batches {median(batch):,.0f} events/s; single events {share:.2f} of an empty function's rate")
-
-
-def measure_import() -> None:
-    """Print how long the app takes to import, without Python's own start."""
-
-    def seconds(code: str) -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-        return time.perf_counter() - start
-
-    took = [seconds("import function_app") - seconds("pass") for _ in range(ROUNDS)]
-    print(f"median: import function_app {median(took):.2f} s")
+    share = median(one[0] / none[0] for one, none in zip(single, nothing, strict=True))
+    work = median(one[1] / none[1] for one, none in zip(single, nothing, strict=True))
+    print(
+        f"median: HTTP batches {median(batch):,.0f} events/s; single events {share:.2f} of an empty function's rate,"
+        f" {work:.2f} times its processor time"
+    )
 
 
 def main() -> None:
@@ -85,8 +91,7 @@ def main() -> None:
         Stack(services=["functions"], beside=stack, app=Path(__file__).parent / "empty_app") as empty,
     ):
         os.environ.update(stack.env)
-        asyncio.run(measure(stack.url("functions"), empty.url("functions"), stack.env["EVENTS_KEY"]))
-        measure_import()
+        asyncio.run(measure(stack, empty))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from benchmarks.faults import fault_run
 from chargeback.adapters.config.folders import path_of
+from stack.example import EXAMPLE_CONFIG
 from stack.gateway.serve import Running, serve
 from stack.identity.server import make_app
 from stack.identity.tokens import TENANT, load_signer
@@ -66,7 +67,7 @@ async def load(url: str, key: str, concurrency: int, seconds: float, body: dict[
 def config_without_limits(folder: Path) -> Path:
     """The repository's configuration with limits that no benchmark reaches."""
     for name in ("gateway.yaml", "deployments.yaml"):
-        text = path_of(ROOT / "config", name).read_text("utf-8")
+        text = path_of(EXAMPLE_CONFIG, name).read_text("utf-8")
         unlimited = re.sub(r"((?:tokens|requests)PerMinute): \d+", r"\1: 2000000000", text)
         limitless = path_of(folder, name)
         limitless.parent.mkdir(exist_ok=True)

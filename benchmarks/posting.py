@@ -18,7 +18,7 @@ from benchmarks.synthetic import event
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.time.days import UtcDay, shifted, utc_day
 from chargeback.process import prepare_process
-from chargeback.services.usage.post import RECORDS_PER_WRITE, by_shard
+from chargeback.services.usage.post_shards import RECORDS_PER_WRITE, by_shard
 from chargeback.settings import read_settings
 from stack.clear import clear_stores
 from stack.provision import call
@@ -29,7 +29,7 @@ LINES, ROUNDS = 5_000, 5
 
 async def run(stack: Stack) -> None:
     """Print the rates of each round and their medians."""
-    ratios, rates = [], []
+    ratios, rates, cpu = [], [], []
     now = datetime.now(UTC)
     day = shifted(utc_day(now), -1)
     for number in range(ROUNDS):
@@ -43,13 +43,17 @@ async def run(stack: Stack) -> None:
             in_force = await container.catalogues.in_force()
             await container.poster.post_day(day, in_force, now)
             await container.counter.touch(day)
-            start = time.perf_counter()
+            start, before = time.perf_counter(), time.process_time()
             posted = await container.poster.post_day(day, in_force, now)
             rates.append(posted.records / (time.perf_counter() - start))
-            alone = await upserts_alone(container, day)
+            own = (time.process_time() - before) / posted.records
+            alone, of_upserts = await upserts_alone(container, day)
         ratios.append(rates[-1] / alone)
+        cpu.append((own * 1e6, of_upserts * 1e6))
         print(f"round {number + 1}: {posted.records} records, posting {rates[-1]:,.0f}/s, upserts alone {alone:,.0f}/s")
     print(f"median: posting {median(rates):,.0f} records/s, {median(ratios):.2f} of the upserts alone")
+    own, of_upserts = map(median, zip(*cpu, strict=True))
+    print(f"CPU of this process a record: posting {own:.0f} µs, upserts alone {of_upserts:.0f} µs")
     await print_charges(stack, day, now)
 
 
@@ -72,8 +76,11 @@ async def print_charges(stack: Stack, day: UtcDay, now: datetime) -> None:
             )
 
 
-async def upserts_alone(container: Container, day: UtcDay) -> float:
-    """The same records again, in the same batches and as many at a time, ready before the clock starts."""
+async def upserts_alone(container: Container, day: UtcDay) -> tuple[float, float]:
+    """The same records again, in the same batches and as many at a time, ready before the clock starts.
+
+    Returns records a second, and the CPU seconds of this process a record.
+    """
     records = [record async for page in container.books.records(day) for record in page]
     fences = await container.books.postings(day)
 
@@ -83,9 +90,9 @@ async def upserts_alone(container: Container, day: UtcDay) -> float:
             some = mine[first : first + RECORDS_PER_WRITE]
             fence = await container.books.write(day, shard, fence, (fence.epoch, fence.catalogue), some)
 
-    start = time.perf_counter()
+    start, before = time.perf_counter(), time.process_time()
     await asyncio.gather(*(write(shard) for shard in fences))
-    return len(records) / (time.perf_counter() - start)
+    return len(records) / (time.perf_counter() - start), (time.process_time() - before) / len(records)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""How fast a day is recounted from its ledger: `python benchmarks/recount.py [EVENTS] [WORKERS] [LINES]`."""
+"""How fast a day is recounted from its ledger: `python -m benchmarks.recount [EVENTS] [WORKERS] [LINES]`."""
 
+import argparse
 import asyncio
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -67,6 +67,14 @@ async def measure(events: int, workers: int, lines: int) -> None:
     )
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("events", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("workers", type=int, nargs="?", default=2)
+    parser.add_argument("lines", type=int, nargs="?", default=2_000)
+    given = parser.parse_args()
+    asyncio.run(measure(given.events, given.workers, given.lines))
+
+
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:]] + [1_000_000, 2, 2_000][len(sys.argv) - 1 :]
-    asyncio.run(measure(*given))
+    main()

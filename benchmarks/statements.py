@@ -1,10 +1,13 @@
 """How fast statements are written: `python -m benchmarks.statements [CENTRES] [ROWS] [WORKERS]`."""
 
+import argparse
 import asyncio
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +21,8 @@ from chargeback.domain.time.months import Month
 from chargeback.services.duck.row_types import row_types
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import Files
-from chargeback.services.publishing.period_tables import PeriodTables
+from chargeback.services.publishing.period_tables import PeriodFrame, PeriodTables
+from chargeback.services.publishing.row_slices import RowSlice, RowSlices
 from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements.write_statements import write_statements
 
@@ -70,34 +74,45 @@ def make(folder: Path, centres: int, rows: int) -> None:
 
     They are in the order of days, as the books give them: each centre's are spread over the file.
     """
-    database = folder / "period.duckdb"
-    with duckdb.connect(database, config={"memory_limit": "256MB", "temp_directory": f"{folder}/make"}) as engine:
+    with duckdb.connect(config={"memory_limit": "256MB", "temp_directory": f"{folder}/make"}) as engine:
         engine.execute("SET enable_progress_bar = false")
-        for table, month, count in (("rows", "2026-03", rows), ("previous_rows", "2026-02", rows // 2)):
+        for name, month, count in (("rows", "2026-03", rows), ("previous", "2026-02", rows // 2)):
             made = {name: "''" if kind == "VARCHAR" else "NULL" for name, kind in row_types(DECIMALS).items()} | _MADE
             listed = ", ".join(
                 f'({made[name].format(month=month, rows=count)})::{kind} AS "{name}"'
                 for name, kind in row_types(DECIMALS).items()
             )
             engine.execute(
-                f"CREATE TABLE {table} AS SELECT {listed} FROM"
-                f" (SELECT i, (hash(i // 4) % {centres})::BIGINT AS centre FROM range({count}) made(i))"
+                f"COPY (SELECT {listed} FROM"
+                f" (SELECT i, (hash(i // 4) % {centres})::BIGINT AS centre FROM range({count}) made(i)))"
+                f" TO '{folder / name}.parquet' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960)"
             )
 
 
 def period_tables(folder: Path) -> PeriodTables:
     """The period that was made in a folder."""
-    return PeriodTables(
-        folder / "period.duckdb", Month("2026-03"), datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
-        is_closed=False, previous=Month("2026-02"), centres={"company": "Company"},
+    frame = PeriodFrame(
+        folder, Month("2026-03"), datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
+        is_closed=False, previous_period=Month("2026-02"), centres={"company": "Company"},
         budgets=(plain_budget("company", Decimal(1_000_000), "USD", [Decimal(80), Decimal(100)]),),
     )  # fmt: skip
+    return PeriodTables(frame, _slices(folder / "rows.parquet"), _slices(folder / "previous.parquet"))
+
+
+def _slices(file: Path) -> RowSlices:
+    """One file, all of which is read wherever a part of it is needed."""
+
+    @asynccontextmanager
+    async def local(names: Sequence[str]) -> AsyncIterator[list[Path]]:
+        yield [Path(name) for name in names]
+
+    return RowSlices([RowSlice(str(file), 1, ("", "~"), ("", "~"), is_usage=False)], local)
 
 
 def measure(centres: int, rows: int, workers: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.statements", "make", name, str(centres), str(rows)], check=True
+            [sys.executable, "-m", "benchmarks.statements", str(centres), str(rows), "--make", name], check=True
         )
         of = period_tables(Path(name))
         reports = CountingReports()
@@ -118,9 +133,18 @@ def measure(centres: int, rows: int, workers: int) -> None:
     )
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["make"]:
-        make(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("centres", type=int, nargs="?", default=200)
+    parser.add_argument("rows", type=int, nargs="?", default=200_000)
+    parser.add_argument("workers", type=int, nargs="?", default=2)
+    parser.add_argument("--make", type=Path, metavar="FOLDER", help="make the rows there and measure nothing")
+    given = parser.parse_args()
+    if given.make:
+        make(given.make, given.centres, given.rows)
     else:
-        given = [int(argument) for argument in sys.argv[1:]] + [200, 200_000, 2][len(sys.argv) - 1 :]
-        measure(*given)
+        measure(given.centres, given.rows, given.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,124 +1,42 @@
 """Wires the product together: from settings to services, once a process."""
 
-import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chargeback.bookkeeping import Bookkeeping
 from chargeback.services.probe import Probe
 from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.ingest import Ingest, TimeLimits
-from chargeback.services.usage.post import Poster
 from chargeback.settings import Settings
-from chargeback.stores import Stores
 
 if TYPE_CHECKING:
-    from chargeback.adapters.azure.entra_tokens import EntraTokens, SigningKeys
-    from chargeback.adapters.config.applied import AppliedCatalogues
-    from chargeback.domain.budgets.budget import Budget
-    from chargeback.domain.budgets.decisions import Product
-    from chargeback.domain.catalogue.catalogue import Catalogue
     from chargeback.domain.deployments.models import Retiring
-    from chargeback.domain.events.emitters import KnownEmitter
-    from chargeback.domain.time.days import UtcDay
-    from chargeback.services.budgets.explain_budget import BudgetExplainer
-    from chargeback.services.budgets.nudges import Nudges
-    from chargeback.services.budgets.overrides import BudgetOverrides
-    from chargeback.services.budgets.push_decisions import DecisionPusher, Decisions
-    from chargeback.services.budgets.replay import BudgetReplayer
-    from chargeback.services.budgets.states import BudgetStates
-    from chargeback.services.closing.close_period import Closer
-    from chargeback.services.closing.finish_days import ClosingBooks
-    from chargeback.services.closing.publish_drafts import Drafts
+    from chargeback.services.alerts.watch_books import BooksWatch
+    from chargeback.services.audit_log.anchors import Anchors
+    from chargeback.services.audit_log.audit_log import AuditLog
+    from chargeback.services.closing.files_for_people import FilesForPeople
+    from chargeback.services.costs.keep_views import ViewKeeper
+    from chargeback.services.costs.read_costs import CostReader
     from chargeback.services.explaining.explain import Explainer
-    from chargeback.services.periods.periods import Periods
-    from chargeback.services.publishing.publish import Writer
-    from chargeback.services.publishing.published_rows import Published
+    from chargeback.services.operations.operation import Operations
+    from chargeback.services.operations.run_operations import OperationRunner
     from chargeback.services.reconciling.reconcile_published import Reconciler
+    from chargeback.services.requests.repeatable import RepeatableRequests
     from chargeback.services.retry import Retry
     from chargeback.services.running.set_aside import SetAside
-    from chargeback.services.usage.audit import Auditor
     from chargeback.services.usage.index_objects import ObjectIndex
-    from chargeback.services.usage.ledger_parts import LedgerParts
-    from chargeback.services.usage.senders import Keys, Senders
+    from chargeback.services.usage.replay import Replayed
     from chargeback.services.usage.settle import Settler
-
-FLEX_DISK_MB = 800
-"""Temporary disk of a Flex Consumption instance, which no file system tells; the host says which plan it is on."""
-
-DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
 
 
 @dataclass
-class Container(Stores):
+class Container(Bookkeeping):
     """The services of one process over its stores, made when they are first asked for and imported likewise."""
-
-    @cached_property
-    def catalogues(self) -> "AppliedCatalogues":
-        """The rate card, deployments and cost centres in force."""
-        from chargeback.adapters.config.applied import AppliedCatalogues
-
-        return AppliedCatalogues(self.control, self.settings.config_dir or DEPLOYED_CONFIG)
-
-    @cached_property
-    def emitters(self) -> "tuple[KnownEmitter, ...]":
-        """Who may send events in addition to the gateways."""
-        from chargeback.adapters.config.emitters import load_emitters
-
-        return load_emitters(self.settings.config_dir or DEPLOYED_CONFIG)
-
-    @cached_property
-    def products(self) -> "tuple[Product, ...]":
-        """The products of the gateway, each with the subscriptions that call with it."""
-        from chargeback.adapters.config.gateway import load_products
-
-        return load_products(self.settings.config_dir or DEPLOYED_CONFIG)
-
-    @cached_property
-    def senders(self) -> "Senders":
-        """Who may POST events, and how it is recognised."""
-        from chargeback.domain.events.emitters import EVENT_GRID
-        from chargeback.services.usage.senders import Senders
-
-        settings = self.settings
-        keys = [(EVENT_GRID, self._keys("events-key", settings.event_grid_keys))]
-        for each in self.emitters:
-            if each.has_key and (settings.key_vault_url or each.emitter.id in settings.keys_of_emitters):
-                own = settings.keys_of_emitters.get(each.emitter.id, ())
-                keys.append((each.emitter, self._keys(f"events-key-{each.emitter.id}", own)))
-        return Senders(
-            keys,
-            tokens=self._tokens(settings.events_audience),
-            by_app={each.app_id: each.emitter for each in self.emitters if each.app_id},
-            event_grid_app=settings.event_grid_app_id,
-        )
-
-    def _keys(self, name: str, fixed: tuple[str, ...]) -> "Keys":
-        from chargeback.adapters.azure.key_vault import FixedKeys, VaultKeys
-
-        return FixedKeys(fixed) if fixed else VaultKeys(self.vault, name)
-
-    @cached_property
-    def signing_keys(self) -> "SigningKeys | None":
-        """What the tenant signs tokens with; None where no tenant is set."""
-        from chargeback.adapters.azure.entra_tokens import SigningKeys
-
-        tenant = self.settings.entra_tenant_id
-        return SigningKeys(self.settings.entra_authority, tenant) if tenant else None
-
-    def _tokens(self, audience: str | None) -> "EntraTokens | None":
-        from chargeback.adapters.azure.entra_tokens import EntraTokens
-
-        return EntraTokens(self.signing_keys, audience) if self.signing_keys and audience else None
-
-    @cached_property
-    def gateway_tokens(self) -> "EntraTokens | None":
-        """The tokens that the gateway asks with; None where it may not ask."""
-        return self._tokens(self.settings.owners_audience)
 
     @cached_property
     def object_index(self) -> "ObjectIndex":
@@ -140,98 +58,28 @@ class Container(Stores):
         return Ingest(self.ledger, self.counter, self.quarantine, estimator, limits, self.object_index)
 
     @cached_property
-    def poster(self) -> Poster:
-        """Sets the books from what is counted."""
-        return Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
+    def books_watch(self) -> "BooksWatch":
+        """Has people told what they must know of usage, the ledger, events and periods."""
+        from chargeback.services.alerts.watch_books import BooksSources, BooksWatch
 
-    @cached_property
-    def budget_overrides(self) -> "BudgetOverrides":
-        """The temporary changes of budgets' limits."""
-        from chargeback.services.budgets.overrides import BudgetOverrides
+        settings = self.alert_settings
+        sources = BooksSources(
+            self.settled_days,
+            self.ledger,
+            self.control,
+            self.catalogues,
+            self.quarantine,
+            self.closed_reports,
+            settings.tolerances,
+            settings.link,
+        )
+        return BooksWatch(self.alerts, sources)
 
-        return BudgetOverrides(self.control, self.catalogues)
-
-    @cached_property
-    def budget_states(self) -> "BudgetStates":
-        """How budgets stand."""
-        from chargeback.services.budgets.forecasts import Forecasts
-        from chargeback.services.budgets.spend import BudgetSpend
-        from chargeback.services.budgets.states import BudgetStates
-
-        spend = BudgetSpend(self.books, self.counter, self._post_day)
-        return BudgetStates(self.catalogues, spend, self.budget_overrides, Forecasts())
-
-    @cached_property
-    def budget_explainer(self) -> "BudgetExplainer":
-        """Explains how the figures of budgets come about."""
-        from chargeback.services.budgets.explain_budget import BudgetExplainer
-
-        return BudgetExplainer(self.books, self.counter, self.catalogues, self.budget_overrides)
-
-    async def budget_replayer(self) -> "BudgetReplayer":
-        """Replays budgets over the ledger, at what is in force now."""
-        from chargeback.services.budgets.replay import BudgetReplayer
-
-        in_force, terms = await self.catalogues.in_force(), await self.catalogues.terms()
-        return BudgetReplayer(self.ledger, in_force, terms, workers=os.cpu_count() or 1)
-
-    def proposed_budgets(self, file: Path, catalogue: "Catalogue") -> "Sequence[Budget]":
-        """The budgets of a file that nobody has put in force."""
-        from chargeback.adapters.config.proposed_budgets import load_proposed_budgets
-
-        folder = self.settings.config_dir or DEPLOYED_CONFIG
-        return load_proposed_budgets(file, folder, catalogue, datetime.now(UTC))
-
-    @cached_property
-    def decisions(self) -> "Decisions":
-        """What budgets decide about calls."""
-        from chargeback.services.budgets.push_decisions import Decisions
-
-        return Decisions(self.budget_states, self.catalogues, self.products)
-
-    @cached_property
-    def decision_pusher(self) -> "DecisionPusher | None":
-        """Tells the gateways what budgets decide; None where the settings name no gateway."""
-        from chargeback.services.budgets.push_decisions import DecisionPusher
-
-        return DecisionPusher(self.decisions, self.gateways, lambda: datetime.now(UTC)) if self.gateways else None
-
-    @cached_property
-    def _nudges(self) -> "Nudges | None":
-        from chargeback.services.budgets.nudges import Nudges
-
-        pusher = self.decision_pusher
-        if pusher is None:
-            return None
-
-        async def push() -> str:
-            return (await pusher.push()).fault
-
-        return Nudges(push)
-
-    def nudge_decisions(self) -> None:
-        """Calls were counted, so the gateways are to be told what budgets decide now; returns at once."""
-        if self._nudges is not None:
-            self._nudges.nudge()
-
-    async def close(self) -> None:
-        """End what runs in the background, then close every connection that was opened."""
-        nudges: Nudges | None = self.__dict__.pop("_nudges", None)
-        if nudges is not None:
-            await nudges.stop()
-        pusher: DecisionPusher | None = self.__dict__.pop("decision_pusher", None)
-        if pusher is not None:
-            await pusher.stop()
-        await super().close()
-
-    async def _post_day(self, day: "UtcDay") -> None:
-        await self.poster.post_day(day, await self.catalogues.in_force(), datetime.now(UTC))
-
-    def retiring_models(self, today: date) -> "list[Retiring]":
-        """The deployments whose model retires soon, as far as the configuration knows."""
+    def retiring_models(self, today: date, within: timedelta) -> "list[Retiring]":
+        """The deployments whose model retires within a time, as far as the configuration knows."""
         from chargeback.adapters.config.models import find_retiring
 
-        return find_retiring(self.settings.config_dir or DEPLOYED_CONFIG, today)
+        return find_retiring(self.settings.config_folder, today, within)
 
     @cached_property
     def settler(self) -> "Settler":
@@ -254,77 +102,34 @@ class Container(Stores):
         )
 
     @cached_property
-    def auditor(self) -> "Auditor":
-        """Proves that the books are what the ledger says."""
-        from chargeback.services.usage.audit import Auditor
+    def view_keeper(self) -> "ViewKeeper":
+        """Keeps the views up to the books that questions about costs are answered from."""
+        from chargeback.services.costs.books_version import BooksVersions
+        from chargeback.services.costs.keep_views import ViewKeeper
 
-        return Auditor(
-            self.ledger,
-            self.counter,
-            self.books,
-            self.control,
-            self.catalogues,
-            self.poster,
-            workers=os.cpu_count() or 1,
-        )
+        versions = BooksVersions(self.books, self.catalogues, self.periods, self.publisher)
+        return ViewKeeper(versions, self.settled_files)
 
     @cached_property
-    def ledger_parts(self) -> "LedgerParts":
-        """Knows which parts the ledger of an open day has ever had."""
-        from chargeback.services.usage.ledger_parts import LedgerParts
+    def costs(self) -> "CostReader":
+        """Answers questions about costs."""
+        from chargeback.services.costs.read_costs import open_reader
 
-        return LedgerParts(self.ledger, self.control)
-
-    @cached_property
-    def periods(self) -> "Periods":
-        """The state and the order of the billing periods."""
-        from chargeback.services.periods.periods import Periods
-
-        return Periods(self.control, self.ledger)
+        return open_reader(self.control, self.settled_files)
 
     @cached_property
-    def writers(self) -> "tuple[Writer, ...]":
-        """The writers of further files of a period, in addition to the chargeback file, its summary and its charges."""
-        from chargeback.services.focus.write_focus import write_focus
-        from chargeback.services.focus.write_hub import write_hub
-        from chargeback.services.statements.write_statements import write_statements
-        from chargeback.services.workbook.write_workbook import write_workbook
+    def audit_log(self) -> "AuditLog":
+        """Who changed what, and who read the data of others."""
+        from chargeback.services.audit_log.audit_log import AuditLog
 
-        of_hub = (partial(write_hub, scope=self.settings.finops_hub_scope),) if self.settings.finops_hub_url else ()
-        return (write_focus, write_workbook, write_statements, *of_hub)
+        return AuditLog(self.audit_entries, lambda: datetime.now(UTC))
 
     @cached_property
-    def closing_books(self) -> "ClosingBooks":
-        """Makes the days of a period final before it closes."""
-        from chargeback.services.closing.finish_days import ClosingBooks
+    def anchors(self) -> "Anchors":
+        """Where the head of the audit log is kept, out of everybody's reach."""
+        from chargeback.services.audit_log.anchors import Anchors
 
-        return ClosingBooks(self.periods, self.books, self.catalogues, self.poster, self.auditor, self.control)
-
-    @cached_property
-    def closer(self) -> "Closer":
-        """Closes billing periods."""
-        from chargeback.services.closing.close_period import Closer
-        from chargeback.services.closing.publish_period import Publisher
-
-        publisher = Publisher(
-            self.books,
-            self.control,
-            self.catalogues,
-            self.periods,
-            self.reports,
-            self.closed_reports,
-            self.settings.report_decimals,
-            self.writers,
-            FLEX_DISK_MB if os.environ.get("WEBSITE_SKU") == "FlexConsumption" else None,
-        )
-        return Closer(self.closing_books, self.reports, self.closed_reports, publisher, self.hub)
-
-    @cached_property
-    def drafts(self) -> "Drafts":
-        """Publishes the periods that are still open."""
-        from chargeback.services.closing.publish_drafts import Drafts
-
-        return Drafts(self.closing_books, self.closer)
+        return Anchors(self.closed_reports)
 
     @cached_property
     def set_aside(self) -> "SetAside":
@@ -348,11 +153,49 @@ class Container(Stores):
         )
 
     @cached_property
-    def published(self) -> "Published":
-        """The rows of periods as they were published."""
-        from chargeback.services.publishing.published_rows import Published
+    def files_for_people(self) -> "FilesForPeople":
+        """The files of periods that somebody may have."""
+        from chargeback.services.closing.files_for_people import FilesForPeople
 
-        return Published(self.control, self.reports, self.closed_reports)
+        return FilesForPeople(self.periods, self.reports, self.closed_reports)
+
+    @cached_property
+    def operations(self) -> "Operations":
+        """The long work that people asked for."""
+        from chargeback.services.operations.operation import Operations
+
+        return Operations(self.control)
+
+    @cached_property
+    def operation_runner(self) -> "OperationRunner":
+        """Does the long work that people asked for."""
+        from chargeback.services.operations.recorded_works import recorded_works
+        from chargeback.services.operations.run_operations import OperationRunner
+        from chargeback.services.operations.works import OperationWorks
+
+        works = OperationWorks(
+            self.closer,
+            self.journals,
+            self.ledger,
+            self.reconciler,
+            self.retry,
+            self._replay,
+            lambda: datetime.now(UTC),
+        )
+        recorded = recorded_works(works.by_kind(), self.audit_log)
+        return OperationRunner(self.operations, recorded, lambda: datetime.now(UTC))
+
+    async def _replay(self, now: datetime) -> "Replayed":
+        from chargeback.services.usage.replay import replay_quarantine
+
+        return await replay_quarantine(self.quarantine, self.ingest, now, [each.emitter for each in self.emitters])
+
+    @cached_property
+    def repeatable_requests(self) -> "RepeatableRequests":
+        """The requests that may be sent twice."""
+        from chargeback.services.requests.repeatable import RepeatableRequests
+
+        return RepeatableRequests(self.control)
 
     @cached_property
     def reconciler(self) -> "Reconciler":
@@ -361,10 +204,10 @@ class Container(Stores):
         from chargeback.domain.price_list.provider_meters import provider_meters
         from chargeback.services.reconciling.reconcile_published import Reconciler
 
-        table, capacity = load_retail_meters(self.settings.config_dir or DEPLOYED_CONFIG)
+        table, capacity = load_retail_meters(self.settings.config_folder)
         return Reconciler(
             self.published,
-            self.books,
+            self.settled_days,
             self.catalogues,
             self.reports,
             self.cost_exports,
@@ -376,12 +219,54 @@ class Container(Stores):
         """Explains amounts down to the events of the ledger."""
         from chargeback.services.explaining.explain import Explainer
 
-        return Explainer(self.published, self.catalogues, self.books, self.ledger)
+        return Explainer(self.published, self.catalogues, self.settled_days, self.ledger)
 
     @cached_property
     def probe(self) -> Probe:
         """Tells whether the stores answer."""
         return Probe({"ledger": self.ledger, "redis": self.counter, "cosmos": self.books})
+
+    async def close(self) -> None:
+        """Close every connection that was opened, and remove what is on disk."""
+        if (costs := self.__dict__.pop("costs", None)) is not None:
+            costs.close()
+        await super().close()
+
+    def rehearsal(self, folder: Path) -> "Container":
+        """A container in which all goes as in this one, over the same stores, and of which nothing reaches them.
+
+        What is written stays in memory and in a folder. The days are counted again from the ledger, as after a flush of
+        Redis; nobody is told anything, and a FinOps hub gets nothing.
+        """
+        from chargeback.adapters.memory import outbox, stores
+        from chargeback.adapters.memory.audit_entries import MemoryAuditEntries
+        from chargeback.adapters.memory.counter import MemoryCounter
+        from chargeback.adapters.rehearsal.books import RehearsedBooks
+        from chargeback.adapters.rehearsal.control import RehearsedControl, RehearsedLedger
+        from chargeback.adapters.rehearsal.files import RehearsedReports, RehearsedSettledFiles
+
+        rehearsed = Container(self.settings)
+        vars(rehearsed).update(
+            ledger=RehearsedLedger(self.ledger),
+            counter=MemoryCounter(),
+            books=RehearsedBooks(self.books),
+            control=RehearsedControl(self.control),
+            reports=RehearsedReports(self.reports, folder),
+            closed_reports=RehearsedReports(self.closed_reports, folder),
+            settled_files=RehearsedSettledFiles(self.settled_files, folder),
+            cost_exports=self.cost_exports,
+            quarantine=stores.MemoryQuarantine(),
+            dead_letters=stores.MemoryDeadLetters(),
+            objects=stores.MemoryObjects(),
+            object_marks=stores.MemoryMarks(),
+            audit_entries=MemoryAuditEntries(),
+            outbox=outbox.MemoryOutbox(),
+            digests=outbox.MemoryDigests(),
+            due_alerts=outbox.MemoryDueAlerts(),
+            gateways=None,
+            hub=None,
+        )
+        return rehearsed
 
 
 @asynccontextmanager

@@ -37,6 +37,11 @@ def one_run(run_id: str | None = None) -> Iterator[str]:
         _run.reset(before)
 
 
+def current_run() -> str:
+    """The id of the run that the code belongs to; empty outside of one."""
+    return _run.get() or ""
+
+
 def log_line(
     log: logging.Logger, event: str, *, about: str | None = None, level: int = logging.INFO, **fields: Value
 ) -> None:

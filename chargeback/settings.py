@@ -1,7 +1,9 @@
 """The settings of the app, read once from the environment and validated at start."""
 
+import logging
+import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
@@ -9,6 +11,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.events.emitters import keys_in
+from chargeback.former_names import FORMER_SETTINGS, adopt_former_names
+from chargeback.log_line import log_line
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -32,7 +38,7 @@ def _redis(url: str) -> str:
     if parts.scheme == "redis" and parts.hostname not in LOOPBACK:
         raise ValueError(f"redis:// without TLS is for this machine only; use rediss://{parts.netloc}")
     if parts.password:
-        raise ValueError("a password does not belong in REDIS_URL: the app signs in with its identity")
+        raise ValueError("a password does not belong in CHARGEBACK_REDIS_URL: the app signs in with its identity")
     return url
 
 
@@ -46,20 +52,36 @@ HttpsUrl = Annotated[str, AfterValidator(_https)]
 GatewayUrl = Annotated[str, AfterValidator(_https_or_local)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 
+_FORMER_FIELDS = {former.lower(): present for former, present in FORMER_SETTINGS.items()}
+
+
+def setting_name(field: str) -> str:
+    """The environment variable of a field: its name in upper case, with a prefix where that could be anyone's."""
+    return _FORMER_FIELDS.get(field, field.upper())
+
+
+DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
+"""The configuration that comes with the app."""
+
+Kind = TypeVar("Kind", bound=BaseSettings)
+
 LONGEST_DEADLINE = 70
 """Hours: a day is settled by the timer for three days after its end, and a call of its last minute, too."""
 
 
 class Settings(BaseSettings):
-    """Every setting of the product; the environment variable has the same name in upper case."""
+    """Every setting of the product; `setting_name` is the environment variable of each.
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
+    What is set is valid. A store that is not set may still be missing: a command needs only those that it uses.
+    """
 
-    storage_account_url: HttpsUrl = Field(description="Blob endpoint of the storage account.")
-    cosmos_endpoint: HttpsUrl = Field(description="Endpoint of the Cosmos DB account.")
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True, alias_generator=setting_name)
+
+    storage_account_url: HttpsUrl | None = Field(None, description="Blob endpoint of the storage account.")
+    cosmos_endpoint: HttpsUrl | None = Field(None, description="Endpoint of the Cosmos DB account.")
     cosmos_database: str = Field("chargeback", min_length=1, description="Cosmos DB database.")
-    redis_url: Annotated[str, AfterValidator(_redis)] = Field(
-        description="rediss://host:10000 in Azure (Entra sign-in), redis://127.0.0.1:port on this machine."
+    redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(
+        None, description="rediss://host:10000 in Azure (Entra sign-in), redis://127.0.0.1:port on this machine."
     )
     key_vault_url: HttpsUrl | None = Field(
         None, description="Key Vault whose secret `events-key` guards POST /api/v1/events."
@@ -70,10 +92,20 @@ class Settings(BaseSettings):
     emitter_keys: dict[str, SecretStr] = Field(
         default_factory=dict, description="JSON: keys of company/emitters.yaml by id, where there is no Key Vault."
     )
+    alert_secrets: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="JSON: secrets of company/alerts.yaml by name, where there is no Key Vault.",
+    )
+    communication_endpoint: HttpsUrl | None = Field(
+        None, description="Communication Services that sends the mail of alerts; none if unset."
+    )
+    alert_sender: str | None = Field(
+        None, min_length=3, description="Address that Communication Services sends the mail of alerts from."
+    )
     entra_tenant_id: str | None = Field(
         None,
         pattern=r"^[0-9a-fA-F-]{36}$",
-        description="Tenant of the emitters' and the gateway's tokens.",
+        description="Tenant of people's, the emitters' and the gateway's tokens.",
     )
     events_audience: str | None = Field(None, min_length=1, description="Audience of the emitters' tokens.")
     entra_authority: Annotated[str, AfterValidator(_https_or_local)] = Field(
@@ -95,10 +127,25 @@ class Settings(BaseSettings):
         pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
         description="Client id of the identity with which the gateway asks; nobody else may.",
     )
+    owners_principal_ids: str = Field(
+        "",
+        pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(,[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})*)?$",
+        description="Object ids of gateways' own identities that may ask, too, with commas between: those of services "
+        "that existed.",
+    )
+    api_client_id: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        description="Client id of the registration in Entra that people and applications sign in to; nobody may ask "
+        "for costs if unset.",
+    )
     decisions_endpoints: dict[str, GatewayUrl] = Field(
         default_factory=dict,
         description="JSON: each gateway region → where its gateway is told what budgets decide; nobody is told if "
         "unset.",
+    )
+    alerts_topic_endpoint: HttpsUrl | None = Field(
+        None, description="Event Grid topic of alerts, which has them told at once; without it a timer tells them."
     )
     azure_client_id: str | None = Field(None, description="Client id of the app's user-assigned identity.")
     config_dir: Path | None = Field(None, description="Folder of the catalogue files; the app's own config/ if unset.")
@@ -106,8 +153,18 @@ class Settings(BaseSettings):
     audit_schedule: Schedule = Field("0 30 2 * * *", description="When to audit the ledger (NCRONTAB, UTC).")
     publish_schedule: Schedule = Field("0 0 4 * * *", description="When to publish the reports (NCRONTAB, UTC).")
     forecast_schedule: Schedule = Field("0 0 5 * * *", description="When to forecast the month (NCRONTAB, UTC).")
+    costs_schedule: Schedule = Field(
+        "0 5/15 * * * *", description="When to make the figures of costs again (NCRONTAB, UTC)."
+    )
     decide_schedule: Schedule = Field(
-        "0 * * * * *", description="When to tell the gateways what budgets decide (NCRONTAB, UTC)."
+        "0 * * * * *",
+        description="When to tell gateways what budgets decide, and people what they reached (NCRONTAB, UTC).",
+    )
+    tell_schedule: Schedule = Field(
+        "0 * * * * *", description="When to tell alerts that were not told at once (NCRONTAB, UTC)."
+    )
+    operate_schedule: Schedule = Field(
+        "30 * * * * *", description="When to do what people asked for through the API (NCRONTAB, UTC)."
     )
     close_schedule: Schedule = Field("0 30 5 * * *", description="When to close periods that are due (NCRONTAB, UTC).")
     reconcile_schedule: Schedule = Field("0 0 7 * * *", description="When to compare with the invoice (NCRONTAB, UTC).")
@@ -130,6 +187,12 @@ class Settings(BaseSettings):
     log_analytics_endpoint: HttpsUrl = Field(
         "https://api.loganalytics.io", description="Query endpoint of Log Analytics, where the cloud has its own."
     )
+    gateway_apis: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*(,[A-Za-z0-9][A-Za-z0-9._-]*)*)?$",
+        description="APIs of the gateway whose calls are ours, with commas between; empty for all. A service that "
+        "others use logs theirs, too.",
+    )
     settle_quiet_seconds: int = Field(
         300, ge=0, le=3600, description="A stream is settled when its log rows have stopped coming for this long."
     )
@@ -138,14 +201,11 @@ class Settings(BaseSettings):
     clock_skew_minutes: int = Field(60, ge=0, le=1440, description="Events further in the future go to quarantine.")
 
     @model_validator(mode="after")
-    def _has_events_key(self) -> Self:
-        if self.key_vault_url is None and self.events_key is None:
-            raise ValueError("set KEY_VAULT_URL or EVENTS_KEY: POST /api/v1/events is never open to everybody")
-        return self
-
-    @model_validator(mode="after")
     def _keys_can_be_used(self) -> Self:
-        secrets = {"EVENTS_KEY": self.events_key, **{f"EMITTER_KEYS.{k}": v for k, v in self.emitter_keys.items()}}
+        secrets = {
+            "CHARGEBACK_EVENTS_KEY": self.events_key,
+            **{f"EMITTER_KEYS.{k}": v for k, v in self.emitter_keys.items()},
+        }
         for name, secret in secrets.items():
             if secret is not None:
                 try:
@@ -167,10 +227,27 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _people_have_a_tenant(self) -> Self:
+        if self.api_client_id and not self.entra_tenant_id:
+            raise ValueError("set ENTRA_TENANT_ID, too, so that people may sign in to API_CLIENT_ID")
+        return self
+
+    @model_validator(mode="after")
     def _can_tell_gateways(self) -> Self:
         if self.decisions_endpoints and not self.owners_audience:
             raise ValueError("set OWNERS_AUDIENCE, too, so that the gateways may be told what budgets decide")
         return self
+
+    @property
+    def stores_are_here(self) -> bool:
+        """Whether ledger and books are on this machine, as in the local stack; no app in Azure has them there."""
+        urls = (self.storage_account_url, self.cosmos_endpoint)
+        return all(url is not None and urlsplit(url).hostname in LOOPBACK for url in urls)
+
+    @property
+    def config_folder(self) -> Path:
+        """Folder of the catalogue files."""
+        return self.config_dir or DEPLOYED_CONFIG
 
     @property
     def event_grid_keys(self) -> tuple[str, ...]:
@@ -183,10 +260,37 @@ class Settings(BaseSettings):
         return {name: keys_in(secret.get_secret_value()) for name, secret in self.emitter_keys.items()}
 
 
-def read_settings() -> Settings:
-    """The settings from the environment. Raises `InvalidConfig` naming every setting that is missing or wrong."""
+class AppSettings(Settings):
+    """The settings of the functions app, which uses every store."""
+
+    storage_account_url: HttpsUrl
+    cosmos_endpoint: HttpsUrl
+    redis_url: Annotated[str, AfterValidator(_redis)]
+
+    @model_validator(mode="after")
+    def _has_events_key(self) -> Self:
+        if self.key_vault_url is None and self.events_key is None:
+            raise ValueError(
+                "set CHARGEBACK_KEY_VAULT_URL or CHARGEBACK_EVENTS_KEY: POST /api/v1/events is never open to everybody"
+            )
+        return self
+
+
+def read_settings() -> AppSettings:
+    """The app's settings from the environment. Raises `InvalidConfig` with every one that is missing or wrong."""
+    return _read(AppSettings)
+
+
+def read_what_is_set() -> Settings:
+    """The settings from the environment, for a command. Raises `InvalidConfig` with every one that is wrong."""
+    return _read(Settings)
+
+
+def _read(kind: type[Kind]) -> Kind:
+    for former, present in adopt_former_names(os.environ, FORMER_SETTINGS).items():
+        log_line(log, "setting_renamed", level=logging.WARNING, former=former, present=present)
     try:
-        return Settings()  # type: ignore[call-arg]  # the environment fills them
+        return kind.model_validate({})
     except ValidationError as error:
         faults = [
             f"{'.'.join(str(part) for part in fault['loc']).upper() or 'settings'}: {_words(fault)}"

@@ -13,16 +13,22 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets.aio import SecretClient
     from azure.storage.blob.aio import BlobServiceClient
 
-    from chargeback.adapters.azure.cosmos import CosmosBooks, CosmosControl
+    from chargeback.adapters.azure.audit_entries import CosmosAuditEntries
+    from chargeback.adapters.azure.cosmos import CosmosBooks
     from chargeback.adapters.azure.cost_exports import BlobCostExports
+    from chargeback.adapters.azure.due_alerts import EventGridDueAlerts, NobodyToCall
     from chargeback.adapters.azure.gateways import GatewayRegions
     from chargeback.adapters.azure.ledger import BlobLedger
     from chargeback.adapters.azure.log_analytics import LogAnalytics
     from chargeback.adapters.azure.marks import BlobDayMarks
     from chargeback.adapters.azure.objects import CosmosObjects
+    from chargeback.adapters.azure.outbox import CosmosDigests, CosmosOutbox
     from chargeback.adapters.azure.quarantine import BlobDeadLetters, BlobQuarantine
     from chargeback.adapters.azure.reports import BlobReports
+    from chargeback.adapters.azure.settled import BlobSettledFiles
+    from chargeback.adapters.recording.control import RecordedControl
     from chargeback.adapters.redis.counter import RedisCounter
+    from chargeback.services.settled.settled_days import SettledDays
 
 
 @dataclass
@@ -49,14 +55,14 @@ class Stores:
         """The storage account."""
         from chargeback.adapters.azure.blob import connect
 
-        return connect(self.settings.storage_account_url, self.credential)
+        return connect(_needed(self.settings.storage_account_url, "CHARGEBACK_STORAGE_ACCOUNT_URL"), self.credential)
 
     @cached_property
     def cosmos(self) -> "CosmosClient":
         """The Cosmos DB account."""
         from chargeback.adapters.azure.cosmos import connect
 
-        return connect(self.settings.cosmos_endpoint, self.credential)
+        return connect(_needed(self.settings.cosmos_endpoint, "CHARGEBACK_COSMOS_ENDPOINT"), self.credential)
 
     @cached_property
     def ledger(self) -> "BlobLedger":
@@ -94,6 +100,20 @@ class Stores:
         return BlobReports(self.blobs, "closed")
 
     @cached_property
+    def settled_files(self) -> "BlobSettledFiles":
+        """The files of settled days and months."""
+        from chargeback.adapters.azure.settled import BlobSettledFiles
+
+        return BlobSettledFiles(self.blobs, "settled")
+
+    @cached_property
+    def settled_days(self) -> "SettledDays":
+        """The days of the books, of which the settled ones are files."""
+        from chargeback.services.settled.settled_days import SettledDays
+
+        return SettledDays(self.books, self.settled_files)
+
+    @cached_property
     def cost_exports(self) -> "BlobCostExports":
         """The provider's invoice, as Cost Management exports it."""
         from chargeback.adapters.azure.cost_exports import BlobCostExports
@@ -103,9 +123,10 @@ class Stores:
     @cached_property
     def counter(self) -> "RedisCounter":
         """The fast view of the open days."""
-        from chargeback.adapters.redis.counter import RedisCounter, connect
+        from chargeback.adapters.redis.connection import connect
+        from chargeback.adapters.redis.counter import RedisCounter
 
-        url, credentials = self.settings.redis_url, None
+        url, credentials = _needed(self.settings.redis_url, "CHARGEBACK_REDIS_URL"), None
         if url.startswith("rediss://"):
             from chargeback.adapters.redis.sign_in import entra_credentials
 
@@ -121,12 +142,21 @@ class Stores:
         return CosmosBooks(database.get_container_client("usage"))
 
     @cached_property
-    def control(self) -> "CosmosControl":
-        """The documents that steer the product."""
+    def control(self) -> "RecordedControl":
+        """The documents that steer the product; what people decide is in the audit log before it is in them."""
         from chargeback.adapters.azure.cosmos import CosmosControl
+        from chargeback.adapters.recording.control import RecordedControl
 
         database = self.cosmos.get_database_client(self.settings.cosmos_database)
-        return CosmosControl(database.get_container_client("control"))
+        return RecordedControl(CosmosControl(database.get_container_client("control")))
+
+    @cached_property
+    def audit_entries(self) -> "CosmosAuditEntries":
+        """The entries of the audit log."""
+        from chargeback.adapters.azure.audit_entries import CosmosAuditEntries
+
+        database = self.cosmos.get_database_client(self.settings.cosmos_database)
+        return CosmosAuditEntries(database.get_container_client("audit-log"))
 
     @cached_property
     def objects(self) -> "CosmosObjects":
@@ -135,6 +165,30 @@ class Stores:
 
         database = self.cosmos.get_database_client(self.settings.cosmos_database)
         return CosmosObjects(database.get_container_client("objects"))
+
+    @cached_property
+    def outbox(self) -> "CosmosOutbox":
+        """Every alert, and how far it has been told."""
+        from chargeback.adapters.azure.outbox import CosmosOutbox
+
+        database = self.cosmos.get_database_client(self.settings.cosmos_database)
+        return CosmosOutbox(database.get_container_client("alerts"))
+
+    @cached_property
+    def digests(self) -> "CosmosDigests":
+        """What is told together."""
+        from chargeback.adapters.azure.outbox import CosmosDigests
+
+        database = self.cosmos.get_database_client(self.settings.cosmos_database)
+        return CosmosDigests(database.get_container_client("alerts"))
+
+    @cached_property
+    def due_alerts(self) -> "EventGridDueAlerts | NobodyToCall":
+        """Calls whoever tells alerts."""
+        from chargeback.adapters.azure.due_alerts import EventGridDueAlerts, NobodyToCall
+
+        endpoint = self.settings.alerts_topic_endpoint
+        return EventGridDueAlerts(endpoint, self.credential) if endpoint else NobodyToCall()
 
     @cached_property
     def object_marks(self) -> "BlobDayMarks":
@@ -148,8 +202,7 @@ class Stores:
         """The Key Vault with the senders' keys."""
         from chargeback.adapters.azure.key_vault import connect
 
-        assert self.settings.key_vault_url is not None
-        return connect(self.settings.key_vault_url, self.credential)
+        return connect(_needed(self.settings.key_vault_url, "CHARGEBACK_KEY_VAULT_URL"), self.credential)
 
     @cached_property
     def gateway_log(self) -> "LogAnalytics":
@@ -159,7 +212,8 @@ class Stores:
         if self.settings.log_analytics_workspace_id is None:
             raise InvalidConfig(["LOG_ANALYTICS_WORKSPACE_ID: is not set, so streamed calls stay unsettled"])
         client = connect(self.settings.log_analytics_endpoint, self.credential)
-        return LogAnalytics(client, self.settings.log_analytics_workspace_id)
+        apis = tuple(filter(None, self.settings.gateway_apis.split(",")))
+        return LogAnalytics(client, self.settings.log_analytics_workspace_id, apis)
 
     @cached_property
     def gateways(self) -> "GatewayRegions | None":
@@ -186,6 +240,15 @@ class Stores:
 
     async def close(self) -> None:
         """Close every connection that was opened."""
-        for name in ("vault", "gateway_log", "gateways", "counter", "blobs", "hub_blobs", "cosmos", "credential"):
+        opened_names = ("vault", "gateway_log", "gateways", "due_alerts", "counter", "blobs", "hub_blobs", "cosmos")
+        for name in (*opened_names, "credential"):
             if (opened := self.__dict__.pop(name, None)) is not None:
                 await opened.close()
+
+
+def _needed(address: str | None, setting: str) -> str:
+    if address is None:
+        raise InvalidConfig(
+            [f"{setting}: is not set; `azd env get-values` has it for a deployment, .local/stack.env for a local stack"]
+        )
+    return address

@@ -4,9 +4,11 @@ metadata description = 'The whole system: gateway, models, pipeline, books, netw
 targetScope = 'subscription'
 
 import { resourceNames } from 'names.bicep'
-import { gatewayHosts, servedGeographies } from 'served.bicep'
-import { gatewayTargets, idIn, listed, pipelineTargets, regionalIds } from 'private-targets.bicep'
-import { profileOverrides } from 'types.bicep'
+import { accountEndpoint, accountId, elsewhereOf, servicesOf } from 'existing.bicep'
+import { decisionEndpoints, gatewayHosts, probedHosts, servedBy } from 'served.bicep'
+import { principalsOf } from 'principals.bicep'
+import { idIn, listed, regionalIds, targetsOf } from 'private-targets.bicep'
+import { appSettings, profileOverrides } from 'types.bicep'
 
 @minLength(1)
 @maxLength(64)
@@ -25,7 +27,7 @@ param eventDelivery ('trigger' | 'webhook') = 'trigger'
 param principalId string = deployer().objectId
 @description('Optional. Whether a person or a pipeline deploys.')
 param principalType ('User' | 'ServicePrincipal') = 'User'
-@description('Optional. Entra group of finance, which may read the reports and the closed periods; empty for none.')
+@description('Optional. Entra group of finance, which may read the reports, the closed periods and the settled days; empty for none.')
 param financeGroupId string = ''
 @description('Optional. Comma-separated addresses that alerts and budget warnings go to; empty for nobody.')
 param alertEmails string = ''
@@ -35,6 +37,10 @@ param alertWebhooks string = ''
 @secure()
 @description('Optional. Address of a Teams workflow ("Send webhook alerts to a channel") that alerts are posted to as cards; empty for none.')
 param alertTeamsUrl string = ''
+@description('Optional. Endpoint of a Communication Services resource that sends the mail of channels in alerts.yaml; empty for none.')
+param mailEndpoint string = ''
+@description('Conditional. Address that this mail is sent from, of a domain that the resource is linked to; required with mailEndpoint.')
+param mailSender string = ''
 @description('Optional. Name of the gateway\'s publisher.')
 param publisherName string = 'Platform team'
 @description('Optional. E-mail address of the gateway\'s publisher.')
@@ -44,9 +50,9 @@ param callerAudience string = 'api://chargeback-gateway'
 @description('Optional. A second audience that the gateway accepts: clients of Azure OpenAI ask for https://cognitiveservices.azure.com or https://ai.azure.com.')
 param secondCallerAudience string = callerAudience
 @description('Optional. First address of the range that callers may call from.')
-param allowedIpFrom string = '0.0.0.0'
+param callerIpFrom string = '0.0.0.0'
 @description('Optional. Last address of the range that callers may call from.')
-param allowedIpTo string = '255.255.255.255'
+param callerIpTo string = '255.255.255.255'
 @description('Optional. The one origin that browsers may call from.')
 param corsOrigin string = 'https://localhost'
 @description('Optional. Id of the Front Door whose country header is believed; - for none.')
@@ -56,27 +62,13 @@ param gatewayHostName string = ''
 @description('Conditional. Address of the certificate\'s secret in the vault of the gateway, without a version; required with gatewayHostName.')
 param gatewayCertificateUrl string = ''
 @description('Optional. Comma-separated public addresses that may reach the stores of a private deployment, such as a runner.')
-param allowedIpAddresses string = ''
-@description('Optional. When lines are posted to Cosmos DB (NCRONTAB, UTC).')
-param postSchedule string = '0 */15 * * * *'
-@description('Optional. When the ledger is audited.')
-param auditSchedule string = '0 30 2 * * *'
-@description('Optional. When reports are published.')
-param publishSchedule string = '0 0 4 * * *'
-@description('Optional. When billing periods are closed whose grace period is over.')
-param closeSchedule string = '0 30 5 * * *'
-@description('Optional. When published months are compared with the invoice.')
-param reconcileSchedule string = '0 0 7 * * *'
+param storeIpAddresses string = ''
+@description('Optional. Settings of the app that have no parameter of their own: schedules (NCRONTAB, UTC), and addresses of other clouds.')
+param appOptions appSettings = {}
 @description('Optional. Blob endpoint of a FinOps hub, such as https://<account>.blob.core.windows.net; empty for none. The identity of the app needs access to its container ingestion.')
 param finopsHubUrl string = ''
 @description('Optional. Name of these books in the FinOps hub.')
 param finopsHubScope string = 'chargeback'
-@description('Optional. When streamed calls are settled.')
-param settleSchedule string = '0 10/15 * * * *'
-@description('Optional. When the gateways are told what budgets decide, beside what each batch of events changes: each minute at least, because they do not believe what is older than three.')
-param decideSchedule string = '0 * * * * *'
-@description('Optional. When budgets are projected and anomalies looked for.')
-param forecastSchedule string = '0 0 5 * * *'
 @minValue(1)
 @maxValue(70)
 @description('Optional. Hours after which a streamed call without token counts is estimated.')
@@ -97,12 +89,14 @@ param maxEventAgeDays int = 400
 @maxValue(1440)
 @description('Optional. Minutes that an event may lie in the future.')
 param clockSkewMinutes int = 60
-@description('Optional. Tenant of the tokens that emitters of config/company/emitters.yaml and the gateway sign in with; the one deployed to if empty.')
+@description('Optional. Tenant of the tokens that people, emitters of config/company/emitters.yaml and the gateway sign in with; the one deployed to if empty.')
 param entraTenantId string = ''
 @description('Optional. Audience of those tokens, such as api://chargeback; none if empty.')
 param eventsAudience string = ''
 @description('Optional. Audience of the tokens with which the gateway asks the functions who owns an object, and with which they tell it what budgets decide: one that every tenant has, or an app registration of your own.')
 param ownersAudience string = 'https://eventgrid.azure.net'
+@description('Optional. Client id of the registration that people sign in to for costs, as scripts/register-app prints it; nobody may ask for costs if empty.')
+param apiClientId string = ''
 @description('Optional. First month of the resource budget, as yyyy-MM-01; it must not change afterwards.')
 param budgetStartDate string = ''
 @description('Optional. Comma-separated containers whose immutability policy is locked, which a deployment must not touch: closed, ledger. The preflight hook finds them.')
@@ -111,6 +105,12 @@ param immutabilityLocked string = ''
 param functionsDeployed bool = false
 @description('Optional. Comma-separated hosts that the models may fetch images from, by calls with an address instead of data; empty for none, * for any.')
 param modelFetchHosts string = ''
+@description('Optional. Id of a Log Analytics workspace that exists; one is made if empty.')
+param existingWorkspaceId string = ''
+@description('Optional. Id of a Key Vault that exists, under Azure RBAC, for the secrets of the functions; one is made if empty.')
+param existingVaultId string = ''
+@description('Optional. Comma-separated role assignments on existing resources that are there already, each as role|principal|resource. The preflight hook finds them.')
+param heldRoles string = ''
 @description('Optional. Set by the deployment itself.')
 param currentMonth string = utcNow('yyyy-MM-01')
 
@@ -118,36 +118,26 @@ var deploymentMap = loadYamlContent('../config/company/deployments.yaml')
 var gatewayMap = loadYamlContent('../config/company/gateway.yaml')
 var profiles = loadYamlContent('profiles.yaml')
 var settings = any(union(profiles[profile], overrides)) // the modules say what it must be: profileSettings
-
-// A deployment in one region has only the accounts of that region, and no product whose residency is elsewhere.
-var primary = filter(gatewayMap.gateways, g => g.?primary ?? false)[0]
-var gateways = settings.multiRegion ? union([primary], gatewayMap.gateways) : [primary]
-var accounts = filter(deploymentMap.accounts, a => settings.multiRegion || a.region == primary.region)
-var geographies = any(servedGeographies(gatewayMap.geographies, map(accounts, a => a.region)))
-var servedIds = map(geographies, g => g.id)
-var products = filter(gatewayMap.products, p => p.residency == null || contains(servedIds, p.residency))
-var subscriptions = filter(gatewayMap.subscriptions, s => contains(map(products, p => p.id), s.product))
-
+var served = servedBy(any(deploymentMap.accounts), gatewayMap, settings.multiRegion)
+var metering = any(gatewayMap).?metering
+var meteringOnly = metering != null
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName, system: 'chargeback', profile: profile }
-var regions = map(gateways, g => g.region)
+var regions = map(served.gateways, g => g.region)
 var names = resourceNames(loadJsonContent('abbreviations.json'), environmentName, token)
-var modelNames = map(accounts, a => '${a.account}-${token}')
-var networkIds = map(settings.privateNetwork ? regions : [], region => regionalIds(names, region))
-// One gateway service spans all regions, or each region has its own; `places` are indexes of `regions`.
-var everywhere = range(0, length(regions))
-var services = settings.gatewayTopology == 'perRegion'
-  ? map(everywhere, i => { name: i == 0 ? names.gateway : '${names.gateway}-${regions[i]}', places: [i] })
-  : [{ name: names.gateway, places: everywhere }]
-var hosts = gatewayHosts(names.gateway, services, regions)
+var newAccounts = filter(served.accounts, a => a.?resourceId == null)
+var accounts = map(served.accounts, a => { account: a.account, resourceId: accountId(a, names.group, token), exists: a.?resourceId != null })
+var modelNames = map(newAccounts, a => '${a.account}-${token}')
+var networkIds = map(settings.privateNetwork ? served.gateways : [], gateway => regionalIds(names, gateway))
+var services = servicesOf(served.gateways, names.gateway, settings.gatewayTopology == 'spanning')
+var newServices = filter(services, s => empty(s.resourceId))
+var sharedServices = filter(services, s => !empty(s.resourceId))
+var elsewhere = elsewhereOf(existingWorkspaceId, existingVaultId, meteringOnly ? [] : served.accounts, heldRoles, environmentName)
+// In a service that others use, the log has their calls, too.
+var apis = empty(sharedServices) ? [] : metering.?apis ?? concat(['chargeback-${gatewayMap.api.id}'], empty(newServices) ? [] : [gatewayMap.api.id])
 var emails = listed(alertEmails)
-var openAddresses = listed(allowedIpAddresses)
 
-resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: names.group
-  location: location
-  tags: tags
-}
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = { name: names.group, location: location, tags: tags }
 
 // A group for each region, because two private DNS zones of one name cannot be in the same group.
 resource networkGroups 'Microsoft.Resources/resourceGroups@2025-04-01' = [
@@ -169,18 +159,18 @@ module monitoring 'modules/monitoring.bicep' = {
     alertWebhooks: alertWebhooks
     alertTeamsUrl: alertTeamsUrl
     dailyGB: settings.logsDailyGB
+    existingWorkspaceId: existingWorkspaceId
   }
 }
 
-module networks 'modules/network.bicep' = [
-  for (region, i) in regions: if (settings.privateNetwork) {
-    scope: resourceGroup('${names.group}-${region}')
+module networks 'modules/region.bicep' = [
+  for (gateway, i) in served.gateways: if (settings.privateNetwork) {
+    scope: resourceGroup('${names.group}-${gateway.region}')
     params: {
-      location: region
       tags: tags
-      name: '${names.network}-${region}'
+      gateway: gateway
+      names: names
       addressPrefix: cidrSubnet('10.64.0.0/12', 16, i)
-      gatewayLabel: '${names.gateway}-${region}'
       zoneRedundant: settings.zoneRedundant
       withFunctions: i == 0 // the pipeline lives in the primary region
       workspaceResourceId: monitoring.outputs.workspaceResourceId
@@ -198,8 +188,9 @@ module stores 'modules/stores.bicep' = {
     settings: settings
     secondaryLocation: length(regions) > 1 && settings.cosmosMaxThroughput > 0 ? filter(regions, r => r != location)[0] : ''
     lockedContainers: listed(immutabilityLocked)
-    allowedIpAddresses: openAddresses
-    gatewaySubnetResourceIds: map(networkIds, ids => ids.gateway)
+    allowedIpAddresses: listed(storeIpAddresses)
+    gatewaySubnetResourceIds: filter(map(networkIds, ids => ids.gateway), id => !empty(id))
+    existingVaultId: existingVaultId
     workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
   dependsOn: [networks]
@@ -214,33 +205,30 @@ module pipeline 'modules/pipeline.bicep' = {
     settings: settings
     stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
     tokens: { tenantId: empty(entraTenantId) ? tenant().tenantId : entraTenantId, ownersAudience: ownersAudience }
-    gatewayHosts: hosts
+    decisionEndpoints: meteringOnly ? {} : decisionEndpoints(services, regions)
+    apis: apis
+    askingServices: meteringOnly ? [] : sharedServices
     functionsSubnetResourceId: settings.privateNetwork ? networkIds[0].functions : ''
-    appOptions: {
-      POST_SCHEDULE: postSchedule
-      AUDIT_SCHEDULE: auditSchedule
-      PUBLISH_SCHEDULE: publishSchedule
-      CLOSE_SCHEDULE: closeSchedule
-      RECONCILE_SCHEDULE: reconcileSchedule
+    appOptions: union(appOptions, {
       FINOPS_HUB_URL: finopsHubUrl
       FINOPS_HUB_SCOPE: finopsHubScope
-      SETTLE_SCHEDULE: settleSchedule
-      FORECAST_SCHEDULE: forecastSchedule
-      DECIDE_SCHEDULE: decideSchedule
+      COMMUNICATION_ENDPOINT: mailEndpoint
+      ALERT_SENDER: mailSender
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
       SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
       REPORT_DECIMALS: string(reportDecimals)
       MAX_EVENT_AGE_DAYS: string(min(maxEventAgeDays, settings.retention.ledger - 2)) // no event is accepted for a day that has left the ledger, or the day after it
       CLOCK_SKEW_MINUTES: string(clockSkewMinutes)
       EVENTS_AUDIENCE: eventsAudience
-    }
+      API_CLIENT_ID: apiClientId
+    })
     monitoring: { workspaceResourceId: monitoring.outputs.workspaceResourceId, workspaceCustomerId: monitoring.outputs.workspaceCustomerId, insightsConnectionString: monitoring.outputs.insightsConnectionString }
   }
   dependsOn: [networks]
 }
 
 module models 'modules/models.bicep' = [
-  for (account, i) in accounts: {
+  for (account, i) in newAccounts: {
     scope: group
     params: {
       location: account.region
@@ -255,23 +243,15 @@ module models 'modules/models.bicep' = [
   }
 ]
 
-module customRoles 'modules/custom-roles.bicep' = {
-  scope: group
-}
+module customRoles 'modules/all-custom-roles.bicep' = { scope: group, params: { elsewhere: elsewhere } }
 
 module roles 'modules/roles.bicep' = {
   scope: group
   params: {
-    principals: concat(
-      [
-        { who: 'functions', key: idIn(names.group, 'Microsoft.ManagedIdentity/userAssignedIdentities', names.functionsIdentity), type: 'ServicePrincipal' }
-        { who: 'topic', key: idIn(names.group, 'Microsoft.EventGrid/topics', names.topic), type: 'ServicePrincipal' }
-        { who: 'deployer', key: principalId, type: principalType }
-      ],
-      empty(financeGroupId) ? [] : [{ who: 'finance', key: financeGroupId, type: 'Group' }]
-    )
-    principalIds: [pipeline.outputs.principals.functions, pipeline.outputs.principals.topic, principalId, financeGroupId]
+    principals: principalsOf(names, { key: principalId, type: principalType }, financeGroupId)
+    principalIds: [pipeline.outputs.principals.functions, pipeline.outputs.principals.topic, pipeline.outputs.principals.alertTopic, principalId, financeGroupId]
     names: any(union(names, { models: modelNames }))
+    elsewhere: elsewhere
   }
   dependsOn: [models, customRoles]
 }
@@ -286,7 +266,8 @@ module privateEndpoints 'modules/private-endpoints.bicep' = [
       tags: tags
       networkResourceId: networkIds[i].network
       subnetResourceId: networkIds[i].endpoints
-      targets: concat(gatewayTargets(names.group, names, map(accounts, a => a.account), modelNames), i == 0 ? pipelineTargets(names.group, names) : [])
+      targets: targetsOf(names.group, names, accounts, networkIds[i], i == 0, empty(existingVaultId))
+      existingZones: networkIds[i].zones
     }
     dependsOn: [networks, models, stores, pipeline, roles]
   }
@@ -303,22 +284,17 @@ module gatewayServices 'modules/gateway-services.bicep' = {
     networkIds: networkIds
     publisher: { name: publisherName, email: publisherEmail }
     customHost: empty(gatewayHostName) ? null : { name: gatewayHostName, certificateUrl: gatewayCertificateUrl }
-    config: gatewayMap
-    served: { gateways: gateways, accounts: accounts, geographies: geographies, products: products, subscriptions: subscriptions }
-    deploymentSets: deploymentMap.deploymentSets
-    endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
-    topicEndpoint: pipeline.outputs.topic.endpoint
-    functions: union(pipeline.outputs.answers, { audience: ownersAudience })
-    hosts: hosts
-    callers: {
-      audience: callerAudience
-      'second-audience': secondCallerAudience
-      'allowed-ip-from': allowedIpFrom
-      'allowed-ip-to': allowedIpTo
-      'cors-origin': corsOrigin
-      'front-door-id': frontDoorId
+    serves: {
+      config: gatewayMap
+      part: served
+      deploymentSets: deploymentMap.deploymentSets
+      endpoints: map(served.accounts, a => accountEndpoint(a, token))
+      callers: { audience: callerAudience, 'second-audience': secondCallerAudience, 'allowed-ip-from': callerIpFrom, 'allowed-ip-to': callerIpTo, 'cors-origin': corsOrigin, 'front-door-id': frontDoorId }
     }
+    reaches: { topicEndpoint: pipeline.outputs.topic.endpoint, functions: union(pipeline.outputs.answers, { audience: ownersAudience }) }
+    hosts: empty(sharedServices) ? gatewayHosts(services, regions) : [] // those that exist have names of their own
     workspaceResourceId: monitoring.outputs.workspaceResourceId
+    elsewhere: elsewhere
   }
   // A network takes one service or endpoint at a time. Without a network, only this makes the service, and the roles of
   // its identity, wait for the resources that the roles are given on.
@@ -332,17 +308,16 @@ module operations 'modules/operations.bicep' = {
     tags: tags
     monitoring: { workspaceResourceId: monitoring.outputs.workspaceResourceId, insightsResourceId: monitoring.outputs.insightsResourceId, actionGroupResourceId: monitoring.outputs.actionGroupResourceId }
     watched: any(union(names, {
-      gateways: map(services, s => s.name)
+      vault: empty(existingVaultId) ? names.vault : ''
+      gateways: map(newServices, s => s.name)
       gatewaySku: settings.gatewaySku
-      models: modelNames
-      traffic: length(regions) > 1 ? names.traffic : ''
+      models: map(meteringOnly ? [] : accounts, a => a.resourceId)
+      traffic: length(regions) > 1 && empty(sharedServices) ? names.traffic : ''
       functionMemoryMB: settings.functionMemoryMB
       functionMaximumInstances: settings.functionMaximumInstances
     }))
-    gatewayHosts: map(services, s => {
-      name: s.name == names.gateway ? 'gateway' : 'gateway-${regions[s.places[0]]}'
-      host: s.name != names.gateway || empty(gatewayHostName) ? '${s.name}.azure-api.net' : gatewayHostName
-    })
+    apis: apis
+    gatewayHosts: probedHosts(services, regions, names.gateway, gatewayHostName)
     functions: { host: pipeline.outputs.functions.hostName, deployed: functionsDeployed }
   }
   dependsOn: [models, gatewayServices] // an alert can only be made when the resource that it watches exists
@@ -362,15 +337,21 @@ module budget 'modules/budget.bicep' = {
 @description('Resource group of the pipeline.')
 output AZURE_RESOURCE_GROUP string = group.name
 @description('Address of the gateway; callers append /openai.')
-output GATEWAY_URL string = empty(gatewayHostName) ? gatewayServices.outputs.url : 'https://${gatewayHostName}'
+output GATEWAY_URL string = 'https://${empty(gatewayHostName) ? '${services[0].name}.azure-api.net' : gatewayHostName}'
 @description('Name of the API Management service; where each region has one, the name of the first.')
-output GATEWAY_NAME string = names.gateway
+output GATEWAY_NAME string = services[0].name
 @description('Names of all API Management services, the first one first, with commas between.')
 output GATEWAY_NAMES string = join(map(services, s => s.name), ',')
+@description('Resource ids of all API Management services, the first one first, with commas between.')
+output GATEWAY_IDS string = join(map(services, s => empty(s.resourceId) ? idIn(names.group, 'Microsoft.ApiManagement/service', s.name) : s.resourceId), ',')
+@description('Path of the API below the gateway.')
+output GATEWAY_API_PATH string = gatewayMap.api.path
 @description('Host name of Traffic Manager; empty in one region.')
 output TRAFFIC_MANAGER_HOST string = gatewayServices.outputs.trafficHost
 @description('Resource id of the topic.')
 output EVENT_TOPIC_ID string = pipeline.outputs.topic.resourceId
+@description('Resource id of the topic of alerts.')
+output ALERT_TOPIC_ID string = pipeline.outputs.alertTopicResourceId
 @description('How events are delivered.')
 output EVENT_DELIVERY string = eventDelivery
 @description('Resource id of the function app.')
@@ -380,18 +361,20 @@ output FUNCTION_APP_HOST string = pipeline.outputs.functions.hostName
 @description('Name of the function app, for azd.')
 output SERVICE_FUNCTIONS_NAME string = names.app
 @description('Blob endpoint of the books.')
-output STORAGE_ACCOUNT_URL string = stores.outputs.endpoints.blob
+output CHARGEBACK_STORAGE_ACCOUNT_URL string = stores.outputs.endpoints.blob
 @description('Resource id of the storage account of the books.')
 output STORAGE_ACCOUNT_ID string = resourceId(subscription().subscriptionId, group.name, 'Microsoft.Storage/storageAccounts', names.storage)
 @description('Endpoint of Cosmos DB.')
-output COSMOS_ENDPOINT string = stores.outputs.endpoints.cosmos
+output CHARGEBACK_COSMOS_ENDPOINT string = stores.outputs.endpoints.cosmos
 @description('Database of Cosmos DB.')
-output COSMOS_DATABASE string = stores.outputs.endpoints.cosmosDatabase
+output CHARGEBACK_COSMOS_DATABASE string = stores.outputs.endpoints.cosmosDatabase
+@description('Address of Redis; sign in with Entra.')
+output CHARGEBACK_REDIS_URL string = stores.outputs.endpoints.redis
 @description('Address of the Key Vault.')
-output KEY_VAULT_URL string = stores.outputs.endpoints.vault
+output CHARGEBACK_KEY_VAULT_URL string = stores.outputs.endpoints.vault
 @description('Name of the vault that the certificate of the gateway\'s host name is imported into.')
 output GATEWAY_VAULT_NAME string = names.certificateVault
 @description('Subscription that the smoke test calls with, and is charged to.')
-output SMOKE_SUBSCRIPTION string = filter(subscriptions, s => s.?smokeTest ?? false)[0].id
+output SMOKE_SUBSCRIPTION string = meteringOnly ? '' : filter(served.subscriptions, s => s.?smokeTest ?? false)[0].id
 @description('Deployment that the smoke test calls.')
-output SMOKE_DEPLOYMENT string = deploymentMap.deploymentSets[accounts[0].deployments][0].name
+output SMOKE_DEPLOYMENT string = deploymentMap.deploymentSets[served.accounts[0].deployments][0].name

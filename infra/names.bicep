@@ -14,6 +14,7 @@ type resourceNamesType = {
   cosmos: string
   redis: string
   topic: string
+  alertTopic: string
   vault: string
   certificateVault: string
   app: string
@@ -39,6 +40,7 @@ func resourceNames(prefixes object, environmentName string, token string) resour
   cosmos: '${prefixes.cosmos}${token}'
   redis: '${prefixes.redis}${token}'
   topic: '${prefixes.eventGridTopic}${token}'
+  alertTopic: '${prefixes.eventGridTopic}alerts-${token}'
   vault: '${prefixes.keyVault}${token}'
   certificateVault: '${prefixes.keyVault}tls-${token}'
   app: '${prefixes.functionApp}${token}'

@@ -20,6 +20,8 @@ type accountConfig = {
   weight: int
   @description('Required. Name of its set under deploymentSets.')
   deployments: string
+  @description('Optional. Id of an account that exists; one is made where unset.')
+  resourceId: string?
 }
 
 @export()
@@ -62,7 +64,21 @@ type gatewayConfig = {
   region: string
   @description('Conditional. True for exactly one gateway: the one that profiles with one region deploy, with the pipeline beside it.')
   primary: bool?
+  @description('Optional. Id of a service that exists; one is made where unset.')
+  resourceId: string?
+  @description('Conditional. Its tier; required with resourceId.')
+  tier: ('Developer' | 'Basic' | 'Standard' | 'Premium' | 'BasicV2' | 'StandardV2' | 'PremiumV2')?
+  @description('Optional. Subnets of a virtual network that exists, and its private DNS zones; a network is made where unset.')
+  network: { endpoints: string, functions: string?, gateway: string?, dnsZones: string[]? }?
 }
+
+@export()
+@description('A service of the gateway: the regions that it spans, as indexes of the gateway regions; for one that exists its id and tier.')
+type serviceConfig = { name: string, places: int[], resourceId: string, tier: string }
+
+@export()
+@description('What distinguishes a service that others use: the mark of what is ours in it. Empty for a service of our own.')
+type sharingConfig = { prefix: ('' | 'chargeback-'), mark: string }
 
 @export()
 @description('A product of config/company/gateway.yaml.')
@@ -103,6 +119,25 @@ type productConfig = {
   tools: string[]?
   @description('Optional. Its own names for models: alias → place (a geography, a gateway region or *) → deployment.')
   aliases: object?
+}
+
+@export()
+@description('Settings of the app by their names. The app has a default for each that is left out or empty.')
+type appSettings = {
+  POST_SCHEDULE: string?
+  AUDIT_SCHEDULE: string?
+  PUBLISH_SCHEDULE: string?
+  FORECAST_SCHEDULE: string?
+  COSTS_SCHEDULE: string?
+  CLOSE_SCHEDULE: string?
+  RECONCILE_SCHEDULE: string?
+  SETTLE_SCHEDULE: string?
+  DECIDE_SCHEDULE: string?
+  TELL_SCHEDULE: string?
+  OPERATE_SCHEDULE: string?
+  LOG_ANALYTICS_ENDPOINT: string?
+  ENTRA_AUTHORITY: string?
+  EVENT_GRID_APP_ID: string?
 }
 
 @export()
@@ -312,12 +347,13 @@ type watchedResources = {
   vault: string
   certificateVault: string
   topic: string
+  alertTopic: string
   app: string
-  @description('Required. Services of the gateway.')
+  @description('Required. Services of the gateway that are made here.')
   gateways: string[]
   @description('Required. Tier of the gateway.')
   gatewaySku: string
-  @description('Required. Accounts of the models.')
+  @description('Required. Resource ids of the accounts of the models.')
   models: string[]
   @description('Required. Traffic Manager profile; empty for none.')
   traffic: string

@@ -1,16 +1,20 @@
-"""The command scripts/stack: starts the local stack, stops it, and shows its state."""
+"""The command scripts/stack: starts the local stack, stops it, shows its state, and signs its people in."""
 
 import argparse
+import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from stack.example import ROOT, tree_to_build
+from stack.identity.people import PEOPLE, token_of
+from stack.identity.tokens import IdentityHeader, load_signer
 from stack.processes import StackError
-from stack.record import recorded, stop_recorded
+from stack.record import environment_of, recorded, stop_recorded
 from stack.services import SERVICES
-from stack.site import ROOT
 from stack.stack import Stack
 
 
@@ -30,6 +34,7 @@ def up(arguments: argparse.Namespace) -> int:
         in_memory=arguments.in_memory,
         ports=dict(arguments.port),
         app=arguments.app,
+        config=arguments.config or tree_to_build() / "config",
         timers=True,
         event_grid_rate=arguments.event_grid_rate,
     )
@@ -62,6 +67,22 @@ def status(arguments: argparse.Namespace) -> int:
     return 0 if all(server.alive for server in servers.values()) else 1
 
 
+def token(arguments: argparse.Namespace) -> int:
+    """Print the token with which somebody asks the API of costs: Authorization: Bearer TOKEN."""
+    authority = environment_of(arguments.state).get("ENTRA_AUTHORITY")
+    if authority is None:
+        raise StackError("this stack has no identity server, so nobody can sign in")
+    print(token_of(arguments.person, load_signer(arguments.state / "certs" / "signing-key.pem"), authority))
+    return 0
+
+
+def sign_in(arguments: argparse.Namespace) -> int:
+    """Print what lets somebody else sit at this terminal: eval "$(scripts/stack sign-in --as finance)"."""
+    header = IdentityHeader.of(environment_of(arguments.state).get("IDENTITY_HEADER", ""))
+    print(f"export IDENTITY_HEADER={shlex.quote(str(replace(header, person=arguments.person)))}")
+    return 0
+
+
 def _port(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
     if name not in SERVICES or not number.isdecimal() or not 0 < int(number) < 65536:
@@ -79,11 +100,16 @@ def _names(text: str) -> list[str]:
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     root = argparse.ArgumentParser(prog="scripts/stack", description="The local stack: everything but Azure.")
-    verbs = root.add_subparsers(required=True, metavar="up|down|status")
-    for verb, function in (("up", up), ("down", down), ("status", status)):
+    commands = {"up": up, "down": down, "status": status, "token": token, "sign-in": sign_in}
+    verbs = root.add_subparsers(required=True, metavar="|".join(commands))
+    for verb, function in commands.items():
         command = verbs.add_parser(verb, help=function.__doc__, description=function.__doc__)
         command.set_defaults(function=function)
         command.add_argument("--state", type=Path, default=Path(".local"), metavar="DIR", help="default .local")
+        if verb in ("token", "sign-in"):
+            command.add_argument(
+                "--as", dest="person", choices=PEOPLE, default="admin", help="somebody by their role; default admin"
+            )
         if verb == "up":
             _add_up_options(command)
     return root
@@ -93,6 +119,9 @@ def _add_up_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=_port, action="append", default=[], metavar="NAME=PORT")
     command.add_argument("--only", type=_names, metavar="NAME,NAME…", help="not all servers but these")
     command.add_argument("--app", type=Path, default=ROOT, metavar="DIR", help="where function_app.py is")
+    command.add_argument(
+        "--config", type=Path, metavar="DIR", help="configuration (config/ with your company, else with the example)"
+    )
     command.add_argument("--in-memory", action="store_true", help="blobs are gone after `down`")
     command.add_argument(
         "--event-grid-rate",

@@ -1,4 +1,4 @@
-"""Creates in the stack what Bicep creates in Azure: containers and the event subscription."""
+"""Creates in the stack what Bicep creates in Azure: containers and the event subscriptions."""
 
 import json
 import ssl
@@ -12,8 +12,9 @@ from typing import Any
 from stack.processes import StackError
 from stack.site import DATABASE, Site
 
-BLOB_CONTAINERS = ("ledger", "marks", "quarantine", "reports", "closed", "dead-letter", "cost-exports")
-COSMOS_CONTAINERS = {"usage": "/day", "control": "/kind", "objects": "/id"}
+OF_EVENTS = ("quarantine", "dead-letter", "alert-dead-letter")
+BLOB_CONTAINERS = ("ledger", "marks", *OF_EVENTS, "reports", "closed", "settled", "cost-exports")
+COSMOS_CONTAINERS = {"usage": "/day", "control": "/kind", "objects": "/id", "alerts": "/type", "audit-log": "/part"}
 STORAGE_AUDIENCE = "https://storage.azure.com"
 
 
@@ -70,10 +71,17 @@ def create_cosmos_containers(site: Site) -> None:
         call(site, "POST", f"{url}/dbs/{DATABASE}/colls", body=body, accept=(201, 409))
 
 
-def subscribe_functions(site: Site) -> None:
+def subscribe_to_usage(site: Site) -> None:
     """Subscribe the webhook of `ingest_usage` to the topic, as the postdeploy hook does in Azure."""
-    subscription = {
-        "name": "ingest-usage",
-        "endpoint": f"{site.url('functions')}/runtime/webhooks/EventGrid?functionName=ingest_usage",
-    }
-    call(site, "POST", f"{site.url('eventGrid')}/_subscriptions", body=subscription)
+    _subscribe(site, "eventGrid", {"name": "ingest-usage"}, "ingest_usage")
+
+
+def subscribe_to_alerts(site: Site) -> None:
+    """Subscribe the webhook of `deliver_alert` to the topic of alerts, likewise."""
+    only = {"includedEventTypes": ["chargeback.alert.due.v1"]}
+    _subscribe(site, "alertTopic", {"name": "deliver-alert", **only}, "deliver_alert")
+
+
+def _subscribe(site: Site, topic: str, subscription: dict[str, Any], function: str) -> None:
+    endpoint = f"{site.url('functions')}/runtime/webhooks/EventGrid?functionName={function}"
+    call(site, "POST", f"{site.url(topic)}/_subscriptions", body={**subscription, "endpoint": endpoint})

@@ -20,6 +20,14 @@ def recorded(state: Path) -> dict[str, RunningServer]:
         raise StackError(f"{file} is not a stack's record ({error}); remove it") from error
 
 
+def environment_of(state: Path) -> dict[str, str]:
+    """Return the settings with which clients find the stack of DIR/stack.json."""
+    file = state / "stack.json"
+    if not file.exists():
+        raise StackError(f"no stack in {state}")
+    return dict(json.loads(file.read_text())["env"])
+
+
 def stop_recorded(state: Path) -> list[str]:
     """End exactly the servers that DIR/stack.json speaks of; return the names of those that ran."""
     servers = recorded(state)

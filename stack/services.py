@@ -8,16 +8,19 @@ import urllib.error
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+from stack.example import ROOT
 from stack.identity.permissions import data_roles
 from stack.processes import StackError, listens
 from stack.provision import (
     call,
     create_blob_containers,
     create_cosmos_containers,
-    subscribe_functions,
+    subscribe_to_alerts,
+    subscribe_to_usage,
 )
-from stack.site import GATEWAYS, ROOT, Site, definitions
+from stack.site import Site, definitions
 from stack.stores.redis_binary import find_redis_server
 
 HOST = "127.0.0.1"
@@ -27,7 +30,7 @@ HOST = "127.0.0.1"
 class Service:
     """One server; `provision` runs when it and the servers in `provision_needs` are ready.
 
-    It is started when those in `after` are ready, and listens on `span` consecutive ports.
+    It is started when those in `after` are ready. `span` is how many consecutive ports it has for a configuration.
     """
 
     name: str
@@ -36,7 +39,7 @@ class Service:
     provision: Callable[[Site], None] | None = None
     provision_needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    span: int = 1
+    span: Callable[[Path], int] = lambda _: 1
 
 
 def _redis(site: Site) -> list[str]:
@@ -106,10 +109,18 @@ def _identity(site: Site) -> list[str]:
 
 
 def _event_grid(site: Site) -> list[str]:
+    return [*_topic(site, "eventGrid"), "--topic", "topic", "--dead-letters", "dead-letter"]
+
+
+def _alert_topic(site: Site) -> list[str]:
+    return [*_topic(site, "alertTopic"), "--topic", "alertTopic", "--dead-letters", "alert-dead-letter"]
+
+
+def _topic(site: Site, name: str) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
     signing = ["--signing-key", str(site.signing_key)]
     rate = ["--rate", str(site.event_grid_rate)]
-    return _python("event_grid.topic", "--port", str(site.ports["eventGrid"]), *tls, *signing, *rate)
+    return _python("event_grid.topic", "--port", str(site.ports[name]), *tls, *signing, *rate)
 
 
 def _functions(site: Site) -> list[str]:
@@ -122,13 +133,28 @@ def _functions(site: Site) -> list[str]:
     return _python("functions_host.host", "--app", str(site.app), "--port", port, *timers)
 
 
+def _channels(site: Site) -> list[str]:
+    access = site.channel_access
+    tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
+    known = ["--signing-key", str(site.signing_key), "--secret", access.key]
+    return _python("channels.server", "--port", str(access.port), "--mail-port", str(access.mail_port), *tls, *known)
+
+
+def _channels_ready(site: Site) -> bool:
+    return listens(site.channel_access.port) and listens(site.channel_access.mail_port)
+
+
 def _accounts(site: Site) -> list[str]:
-    return _python("openai_backends", "--state", str(site.state), "--port", str(site.ports["accounts"]))
+    return _python("openai_backends", *_laid_out(site), "--port", str(site.ports["accounts"]))
 
 
 def _gateway(site: Site) -> list[str]:
     ports = ["--port", str(site.ports["gateway"]), "--logs-port", str(site.logs_port)]
-    return _python("gateway", "--state", str(site.state), *ports)
+    return _python("gateway", *_laid_out(site), *ports)
+
+
+def _laid_out(site: Site) -> list[str]:
+    return ["--state", str(site.state), "--config", str(site.config)]
 
 
 def _gateway_ready(site: Site) -> bool:
@@ -137,6 +163,14 @@ def _gateway_ready(site: Site) -> bool:
 
 def _listening(name: str) -> Callable[[Site], bool]:
     return lambda site: listens(site.ports[name])
+
+
+def _accounts_of(config: Path) -> int:
+    return len(definitions(config, "deployments")["accounts"])
+
+
+def _listeners_of(config: Path) -> int:
+    return len(definitions(config, "gateway")["gateways"]) + 1
 
 
 def _functions_ready(site: Site) -> bool:
@@ -157,10 +191,12 @@ SERVICES = {
         Service("blobRoles", _blob_roles, _listening("blobRoles"), after=("blob",)),
         Service("cosmos", _cosmos, _listening("cosmos"), create_cosmos_containers),
         Service("functions", _functions, _functions_ready),
-        Service("eventGrid", _event_grid, _listening("eventGrid"), subscribe_functions, ("functions",)),
-        Service("accounts", _accounts, _listening("accounts"), span=len(definitions("deployments")["accounts"])),
+        Service("eventGrid", _event_grid, _listening("eventGrid"), subscribe_to_usage, ("functions",)),
+        Service("alertTopic", _alert_topic, _listening("alertTopic"), subscribe_to_alerts, ("functions",)),
+        Service("channels", _channels, _channels_ready, span=lambda _: 2),
+        Service("accounts", _accounts, _listening("accounts"), span=_accounts_of),
         # One listener a region, and the query service of the gateway's log behind them.
-        Service("gateway", _gateway, _gateway_ready, after=("identity", "eventGrid", "accounts"), span=GATEWAYS + 1),
+        Service("gateway", _gateway, _gateway_ready, after=("identity", "eventGrid", "accounts"), span=_listeners_of),
     )
 }
 STORES = ("redis", "identity", "blob", "cosmos")

@@ -6,16 +6,19 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from chargeback.adapters.config.folders import path_of
 from stack.certificates import Certificates
 from stack.gateway.named_values import DEFAULTS
-from stack.identity.tokens import ASKING, TENANT
+from stack.identity.people import API
+from stack.identity.tokens import ASKING, TENANT, IdentityHeader
 
-ROOT = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    from stack.channels.stand_ins import ChannelAccess
+
 ACCOUNT = "devstoreaccount1"
 # Azurite's published development key: it opens nothing but an Azurite on this machine.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -29,20 +32,23 @@ SCHEMES = {
     "identity": "http",
     "vault": "https",
     "eventGrid": "https",
+    "alertTopic": "https",
     "functions": "http",
     "accounts": "http",
     "gateway": "http",
+    "channels": "https",
 }
 
 
-def definitions(name: str) -> dict[str, Any]:
-    """Return a file of config/, which says what the stack has to look like."""
-    return dict(yaml.safe_load(path_of(ROOT / "config", f"{name}.yaml").read_text("utf-8")))
+def definitions(config: Path, name: str) -> dict[str, Any]:
+    """Return a file of the configuration, which says what the stack has to look like."""
+    return dict(yaml.safe_load(path_of(config, f"{name}.yaml").read_text("utf-8")))
 
 
-GATEWAYS = len(definitions("gateway")["gateways"])
-ADDRESSES = {"blobRoles": "STORAGE_ACCOUNT_URL", "vault": "KEY_VAULT_URL"}
+ADDRESSES = {"blobRoles": "CHARGEBACK_STORAGE_ACCOUNT_URL", "vault": "CHARGEBACK_KEY_VAULT_URL"}
 """Servers of which clients need to know the address alone, by the setting that says it."""
+TOPICS = {"eventGrid": "EVENT_GRID_TOPIC_ENDPOINT", "alertTopic": "ALERTS_TOPIC_ENDPOINT"}
+"""Topics by the setting that says where events are published to."""
 WORKSPACE = "00000000-0000-0000-0000-00000000c0de"
 
 
@@ -52,6 +58,7 @@ class Site:
 
     state: Path
     app: Path
+    config: Path
     ports: Mapping[str, int]
     certificates: Certificates
     signing_key: Path
@@ -59,8 +66,10 @@ class Site:
     timers: bool
     event_grid_rate: float
     events_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    channels_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     topic_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     identity_header: str = field(default_factory=lambda: secrets.token_hex(16))
+    person: str = "admin"
 
     def url(self, name: str) -> str:
         """Return the address of a server."""
@@ -70,7 +79,20 @@ class Site:
     @property
     def logs_port(self) -> int:
         """Return the port of the query service of the gateway's log, which follows those of the regions."""
-        return self.ports["gateway"] + GATEWAYS
+        return self.ports["gateway"] + len(self.gateway_regions)
+
+    @property
+    def gateway_regions(self) -> list[str]:
+        """Return the regions that have a gateway, in the order of the file."""
+        return [entry["region"] for entry in definitions(self.config, "gateway")["gateways"]]
+
+    @property
+    def channel_access(self) -> "ChannelAccess":
+        """Return where the services that carry alerts are; the mail server has the port after that of the others."""
+        # With aiohttp, which reads when it is imported whom to trust: a program that starts a stack imports it later.
+        from stack.channels.stand_ins import ChannelAccess
+
+        return ChannelAccess(self.channels_key, self.ports["channels"], self.ports["channels"] + 1)
 
     def log(self, name: str) -> Path:
         """Return the file that holds a server's output."""
@@ -85,34 +107,40 @@ class Site:
     def environment(self, services: Iterable[str]) -> dict[str, str]:
         """Return the settings with which clients find the given servers."""
         bundle = str(self.certificates.bundle)
-        settings = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle, "EVENTS_KEY": self.events_key}
+        settings = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle, "CHARGEBACK_EVENTS_KEY": self.events_key}
+        settings["CHARGEBACK_CONFIG_DIR"] = str(self.config)
         for name in services:
             settings |= self._settings_of(name)
         return settings
 
     def _decisions_endpoints(self) -> dict[str, str]:
-        regions = [entry["region"] for entry in definitions("gateway")["gateways"]]
         first = self.ports["gateway"]
-        return {region: f"http://127.0.0.1:{first + i}/budgets/decisions" for i, region in enumerate(regions)}
+        return {
+            region: f"http://127.0.0.1:{first + i}/budgets/decisions" for i, region in enumerate(self.gateway_regions)
+        }
 
     def _settings_of(self, name: str) -> dict[str, str]:
         url = self.url(name)
         if name in ADDRESSES:
             return {ADDRESSES[name]: url}
+        if name in TOPICS:
+            return {TOPICS[name]: f"{url}/api/events", "EVENT_GRID_TOPIC_KEY": self.topic_key}
+        if name in ("accounts", "channels"):
+            return self.channel_access.environment if name == "channels" else {}
         match name:
             case "redis":
-                return {"REDIS_URL": f"{url}/0", "REDIS_SERVER_URL": url}
+                return {"CHARGEBACK_REDIS_URL": f"{url}/0", "REDIS_SERVER_URL": url}
             case "redisFront":
-                return {"REDIS_URL": f"{url}/0"}
+                return {"CHARGEBACK_REDIS_URL": f"{url}/0"}
             case "blob":
                 key = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY}"
                 connection = f"DefaultEndpointsProtocol=https;{key};BlobEndpoint={url};"
-                return {"STORAGE_ACCOUNT_URL": url, "AZURITE_URL": url, "AzureWebJobsStorage": connection}
+                return {"CHARGEBACK_STORAGE_ACCOUNT_URL": url, "AZURITE_URL": url, "AzureWebJobsStorage": connection}
             case "cosmos":
-                return {"COSMOS_ENDPOINT": url, "COSMOS_DATABASE": DATABASE}
+                return {"CHARGEBACK_COSMOS_ENDPOINT": url, "CHARGEBACK_COSMOS_DATABASE": DATABASE}
             case "identity":
                 endpoint = f"{url}/msi/token"
-                header = self.identity_header
+                header = str(IdentityHeader(self.identity_header, person=self.person))
                 return {
                     "IDENTITY_ENDPOINT": endpoint,
                     "IDENTITY_HEADER": header,
@@ -121,14 +149,8 @@ class Site:
                     "ENTRA_TENANT_ID": TENANT,
                     "OWNERS_AUDIENCE": DEFAULTS["owners-audience"],
                     "OWNERS_CLIENT_ID": ASKING,
+                    "API_CLIENT_ID": API,
                 }
-            case "eventGrid":
-                return {
-                    "EVENT_GRID_TOPIC_ENDPOINT": f"{url}/api/events",
-                    "EVENT_GRID_TOPIC_KEY": self.topic_key,
-                }
-            case "accounts":
-                return {}
             case "gateway":
                 return {
                     "GATEWAY_URL": url,

@@ -11,11 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from stack.certificates import make_certificates
+from stack.example import EXAMPLE_CONFIG, ROOT
 from stack.guard import start_guard
-from stack.identity.tokens import load_signer
+from stack.identity.people import token_of
+from stack.identity.tokens import IdentityHeader, load_signer
 from stack.processes import (
     RunningServer,
     StackError,
@@ -28,7 +30,7 @@ from stack.processes import (
 )
 from stack.record import RECORDS
 from stack.services import SERVICES, STORES
-from stack.site import ROOT, Site, sample_settings, shell_lines
+from stack.site import Site, sample_settings, shell_lines
 
 
 class Stack:
@@ -47,6 +49,7 @@ class Stack:
         in_memory: bool = True,
         ports: Mapping[str, int] | None = None,
         app: Path | str = ROOT,
+        config: Path = EXAMPLE_CONFIG,
         timers: bool = False,
         event_grid_rate: float = 1.0,
         extra_env: Mapping[str, str] | None = None,
@@ -55,6 +58,7 @@ class Stack:
     ) -> None:
         """Lay the stack out; nothing is started before `up()` or `with`.
 
+        `config` says which gateways and accounts there are; by default the example company's.
         `beside` is a running stack whose servers these use: `Stack(services=["functions"], beside=stores)`.
         `event_grid_rate` makes the topic's clock, by which it repeats deliveries, run faster than the machine's.
         `certs` is where the certificates are, or will be; without it they are made in the state directory.
@@ -68,7 +72,8 @@ class Stack:
         self.site: Site = Site(
             state=directory,
             app=Path(app).resolve(),
-            ports=_ports(self.names, ports or {}),
+            config=config.resolve(),
+            ports=_ports(self.names, ports or {}, config),
             certificates=make_certificates(certs),
             signing_key=certs / "signing-key.pem",
             in_memory=in_memory,
@@ -92,12 +97,27 @@ class Stack:
     @contextmanager
     def acting_as(self, principal: str) -> Iterator[None]:
         """Inside, `DefaultAzureCredential` of this process is that principal of roles.bicep, not the functions."""
+        with self._with_header(IdentityHeader(IdentityHeader.of(self.env["IDENTITY_HEADER"]).secret, principal)):
+            yield
+
+    @contextmanager
+    def signed_in_as(self, person: str) -> Iterator[None]:
+        """Inside, this person of `stack.identity.people` sits at the terminal of this process; empty: nobody."""
+        with self._with_header(IdentityHeader(IdentityHeader.of(self.env["IDENTITY_HEADER"]).secret, person=person)):
+            yield
+
+    @contextmanager
+    def _with_header(self, header: IdentityHeader) -> Iterator[None]:
         mine = os.environ.get("IDENTITY_HEADER")
-        os.environ["IDENTITY_HEADER"] = f"{self.env['IDENTITY_HEADER'].partition('.')[0]}.{principal}"
+        os.environ["IDENTITY_HEADER"] = str(header)
         try:
             yield
         finally:
             os.environ.pop("IDENTITY_HEADER") if mine is None else os.environ.update(IDENTITY_HEADER=mine)
+
+    def token_of(self, person: str, **claims: Any) -> str:
+        """Return the token with which a person of `stack.identity.people` asks; `claims` are added or replaced."""
+        return token_of(person, load_signer(self.site.signing_key), self.env["ENTRA_AUTHORITY"], **claims)
 
     def pid(self, name: str) -> int:
         """Return the process id of a server."""
@@ -160,6 +180,8 @@ class Stack:
         # The servers must not inherit another stack's settings from the caller's environment.
         defaults = sample_settings(self.site.app) if name == "functions" else {}
         environment = {**defaults, **os.environ, "PYTHONUNBUFFERED": "1", **self.env, **self.extra_env}
+        if "IDENTITY_HEADER" in environment:  # nobody sits at a server
+            environment["IDENTITY_HEADER"] = IdentityHeader.of(environment["IDENTITY_HEADER"]).secret
         directory = self.site.app if name == "functions" else ROOT
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         if not falls_silent(self.site.ports[name]):
@@ -219,12 +241,12 @@ def _known(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in SERVICES if name in chosen)
 
 
-def _ports(names: tuple[str, ...], wanted: Mapping[str, int]) -> dict[str, int]:
+def _ports(names: tuple[str, ...], wanted: Mapping[str, int], config: Path) -> dict[str, int]:
     _known(wanted)
     ports: dict[str, int] = {}
     taken: set[int] = set()
     for name in names:
-        span = SERVICES[name].span
+        span = SERVICES[name].span(config)
         first = wanted.get(name) or free_range(span, besides=taken)
         ports[name] = first
         taken.update(range(first, first + span))

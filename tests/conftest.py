@@ -17,15 +17,23 @@ from chargeback.settings import read_settings
 from scripts.focus_validator import ValidatorMissing, find
 from stack.certificates import make_certificates
 from stack.clear import clear_stores
+from stack.example import EXAMPLE_CONFIG
 from stack.stack import Stack
 
 CERTIFICATES = tempfile.TemporaryDirectory(prefix="chargeback-certs-")
 
 
-def pytest_configure() -> None:
-    """Trust the local certificates before any test imports aiohttp, which reads what to trust only once."""
+def _trust_local_certificates() -> None:
+    """Trust them before anything imports aiohttp, which reads what to trust only once.
+
+    That may be the conftest.py of a folder that somebody names, which is imported before `pytest_configure` runs.
+    Every command reads the example company, as nobody's own is in this repository.
+    """
     bundle = str(make_certificates(Path(CERTIFICATES.name)).bundle)
-    os.environ.update(SSL_CERT_FILE=bundle, REQUESTS_CA_BUNDLE=bundle)
+    os.environ.update(SSL_CERT_FILE=bundle, REQUESTS_CA_BUNDLE=bundle, CHARGEBACK_CONFIG_DIR=str(EXAMPLE_CONFIG))
+
+
+_trust_local_certificates()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,8 +70,8 @@ def clean_stores(stack: Stack) -> Stack:
 
 @pytest.fixture
 def redis_url(stack: Stack) -> str:
-    """The address of the session's Redis, as the setting REDIS_URL has it."""
-    return stack.env["REDIS_URL"]
+    """The address of the session's Redis, as the setting CHARGEBACK_REDIS_URL has it."""
+    return stack.env["CHARGEBACK_REDIS_URL"]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
-TOPS = ("apim-policies", "chargeback", "config", "docs", "infra", "scripts", "stack")
+TOPS = ("apim-policies", "chargeback", "config", "docs", "examples", "infra", "scripts", "stack")
 NAMED = sorted(
     {path for path in re.findall(r"`([\w./-]+)`", PAGE) if path.split("/")[0] in TOPS and "/" in path}
     | set(re.findall(r"`(\w+\.(?:py|json|toml|md))`", PAGE))

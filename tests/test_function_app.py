@@ -28,7 +28,10 @@ SCHEDULES = {
     "AUDIT_SCHEDULE": "0 30 2 * * *",
     "PUBLISH_SCHEDULE": "0 0 4 * * *",
     "FORECAST_SCHEDULE": "0 0 5 * * *",
+    "COSTS_SCHEDULE": "0 5/15 * * * *",
     "DECIDE_SCHEDULE": "0 * * * * *",
+    "TELL_SCHEDULE": "0 * * * * *",
+    "OPERATE_SCHEDULE": "30 * * * * *",
     "CLOSE_SCHEDULE": "0 30 5 * * *",
     "RECONCILE_SCHEDULE": "0 0 7 * * *",
 }
@@ -64,17 +67,22 @@ async def test_the_worker_finds_every_function(clean_stores: Stack) -> None:
     names = answer_of(f"json.dumps(index(Path({str(ROOT)!r})))")
 
     assert json.loads(names) == [
+        "anchor_audit_log",
         "apply_config",
         "audit_ledger",
         "close_periods",
         "decide_budgets",
+        "deliver_alert",
         "forecast_spend",
         "http_app",
         "ingest_usage",
         "post_usage",
         "publish_reports",
         "reconcile_invoice",
+        "run_operations",
         "settle_streams",
+        "tell_alerts",
+        "view_costs",
     ]
 
 
@@ -138,7 +146,9 @@ async def test_the_timer_reconciles_the_month_once_its_invoice_is_there(
     invoke("reconcile_invoice", None)
 
     assert before == []
-    assert await container.reports.paths("reconciliation/") == [
+    of_export, *of_comparison = await container.reports.paths("reconciliation/")
+    assert (of_export[:22], of_export[-16:]) == ("reconciliation/export-", f"-{TODAY[:7]}.parquet")
+    assert of_comparison == [
         f"reconciliation/reconciliation-{TODAY[:7]}.csv",
         f"reconciliation/reconciliation-{TODAY[:7]}.json",
     ]
@@ -164,7 +174,8 @@ async def test_an_event_fails_when_a_store_is_away_so_that_it_comes_again(clean_
     trigger = usage_event(time=f"{TODAY}T00:00:01Z").decode()
 
     ended = worker(
-        f"invoke(Path({str(ROOT)!r}), 'ingest_usage', json.loads({trigger!r}))", REDIS_URL="redis://127.0.0.1:1"
+        f"invoke(Path({str(ROOT)!r}), 'ingest_usage', json.loads({trigger!r}))",
+        CHARGEBACK_REDIS_URL="redis://127.0.0.1:1",
     )
 
     assert ended.returncode != 0
@@ -173,11 +184,11 @@ async def test_an_event_fails_when_a_store_is_away_so_that_it_comes_again(clean_
 
 
 async def test_bad_settings_are_named_at_the_start(clean_stores: Stack) -> None:
-    ended = worker(f"index(Path({str(ROOT)!r}))", REDIS_URL="nowhere", COSMOS_ENDPOINT="")
+    ended = worker(f"index(Path({str(ROOT)!r}))", CHARGEBACK_REDIS_URL="nowhere", CHARGEBACK_COSMOS_ENDPOINT="")
 
     assert ended.returncode != 0
-    assert "REDIS_URL: 'nowhere' is not a redis:// or rediss:// address" in ended.stderr
-    assert "COSMOS_ENDPOINT: is not set" in ended.stderr
+    assert "CHARGEBACK_REDIS_URL: 'nowhere' is not a redis:// or rediss:// address" in ended.stderr
+    assert "CHARGEBACK_COSMOS_ENDPOINT: is not set" in ended.stderr
 
 
 async def test_the_app_only_wires() -> None:

@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from chargeback.domain.reports import focus
+from chargeback.domain.catalogue.prices import Verified
+from chargeback.domain.reports import focus_columns
 from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
 from chargeback.domain.reports.rows import KINDS, Reason
 from chargeback.domain.terms.shared_costs import Basis
@@ -46,9 +47,9 @@ def test_every_meter_is_explained() -> None:
 
 
 def test_every_column_of_ours_in_the_focus_file_is_explained_in_its_order() -> None:
-    own = [column for column in focus.FOCUS_COLUMNS if column.startswith("x_")]
+    own = [column for column in focus_columns.FOCUS_COLUMNS if column.startswith("x_")]
 
-    assert explained("Our own columns of `focus-<period>.csv`") == own
+    assert explained("Our own columns of the FOCUS files") == own
 
 
 def test_every_column_of_the_reconciliation_is_explained_in_its_order() -> None:
@@ -83,6 +84,10 @@ def test_every_line_state_is_explained() -> None:
 
 def test_every_reason_of_a_correction_is_explained() -> None:
     assert values("correction_reason") == set(Reason)
+
+
+def test_every_way_to_know_a_price_is_explained() -> None:
+    assert values("price_verified") == {*Verified, "price_id"}
 
 
 def test_every_kind_of_row_is_explained() -> None:

@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 
 from chargeback.domain.errors import InvalidConfig
-from chargeback.settings import Settings, read_settings
+from chargeback.former_names import FORMER_SETTINGS, adopt_former_names
+from chargeback.settings import Settings, read_settings, read_what_is_set, setting_name
 
 ROOT = Path(__file__).parents[1]
 GOOD = {
-    "STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net/",
-    "COSMOS_ENDPOINT": "https://account.documents.azure.com:443",
-    "REDIS_URL": "rediss://cache.region.redis.azure.net:10000",
-    "EVENTS_KEY": "the-events-key-of-32-characters-x",
+    "CHARGEBACK_STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net/",
+    "CHARGEBACK_COSMOS_ENDPOINT": "https://account.documents.azure.com:443",
+    "CHARGEBACK_REDIS_URL": "rediss://cache.region.redis.azure.net:10000",
+    "CHARGEBACK_EVENTS_KEY": "the-events-key-of-32-characters-x",
 }
 OWN = "11111111-2222-3333-4444-555555555555"
-NAMES = {name.upper() for name in Settings.model_fields}
+NAMES = {setting_name(name) for name in Settings.model_fields}
 
 
 @pytest.fixture(autouse=True)
@@ -45,18 +46,18 @@ def test_the_least_settings_are_enough_and_the_others_have_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("STORAGE_ACCOUNT_URL", "http://account.blob.core.windows.net"),
-        ("STORAGE_ACCOUNT_URL", "account"),
-        ("STORAGE_ACCOUNT_URL", "https://"),
-        ("STORAGE_ACCOUNT_URL", "https://host:port"),
-        ("STORAGE_ACCOUNT_URL", "https://[::1"),
-        ("COSMOS_ENDPOINT", "http://127.0.0.1:8081"),
-        ("REDIS_URL", "127.0.0.1:6379"),
-        ("REDIS_URL", "redis://127.0.0.1:port"),
-        ("REDIS_URL", "redis://127.0.0.1:99999"),
-        ("REDIS_URL", "redis://cache.region.redis.azure.net:10000"),
-        ("REDIS_URL", "rediss://:secret@cache:10000"),
-        ("KEY_VAULT_URL", "vault"),
+        ("CHARGEBACK_STORAGE_ACCOUNT_URL", "http://account.blob.core.windows.net"),
+        ("CHARGEBACK_STORAGE_ACCOUNT_URL", "account"),
+        ("CHARGEBACK_STORAGE_ACCOUNT_URL", "https://"),
+        ("CHARGEBACK_STORAGE_ACCOUNT_URL", "https://host:port"),
+        ("CHARGEBACK_STORAGE_ACCOUNT_URL", "https://[::1"),
+        ("CHARGEBACK_COSMOS_ENDPOINT", "http://127.0.0.1:8081"),
+        ("CHARGEBACK_REDIS_URL", "127.0.0.1:6379"),
+        ("CHARGEBACK_REDIS_URL", "redis://127.0.0.1:port"),
+        ("CHARGEBACK_REDIS_URL", "redis://127.0.0.1:99999"),
+        ("CHARGEBACK_REDIS_URL", "redis://cache.region.redis.azure.net:10000"),
+        ("CHARGEBACK_REDIS_URL", "rediss://:secret@cache:10000"),
+        ("CHARGEBACK_KEY_VAULT_URL", "vault"),
         ("POST_SCHEDULE", "*/15 * * * *"),
         ("AUDIT_SCHEDULE", "nightly"),
         ("PUBLISH_SCHEDULE", "0 0 4 * * * *"),
@@ -77,34 +78,44 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
 
 def test_every_missing_setting_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("STORAGE_ACCOUNT_URL", "COSMOS_ENDPOINT", "REDIS_URL"):
+    for name in ("CHARGEBACK_STORAGE_ACCOUNT_URL", "CHARGEBACK_COSMOS_ENDPOINT", "CHARGEBACK_REDIS_URL"):
         monkeypatch.delenv(name)
 
     assert sorted(faults()) == [
-        "COSMOS_ENDPOINT: is not set",
-        "REDIS_URL: is not set",
-        "STORAGE_ACCOUNT_URL: is not set",
+        "CHARGEBACK_COSMOS_ENDPOINT: is not set",
+        "CHARGEBACK_REDIS_URL: is not set",
+        "CHARGEBACK_STORAGE_ACCOUNT_URL: is not set",
     ]
 
 
 def test_missing_and_wrong_settings_are_told_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COSMOS_ENDPOINT", "")
-    monkeypatch.setenv("REDIS_URL", "nowhere")
+    monkeypatch.setenv("CHARGEBACK_COSMOS_ENDPOINT", "")
+    monkeypatch.setenv("CHARGEBACK_REDIS_URL", "nowhere")
 
-    assert [fault.split(":")[0] for fault in sorted(faults())] == ["COSMOS_ENDPOINT", "REDIS_URL"]
+    assert [fault.split(":")[0] for fault in sorted(faults())] == ["CHARGEBACK_COSMOS_ENDPOINT", "CHARGEBACK_REDIS_URL"]
+
+
+def test_a_command_may_miss_a_setting_but_have_no_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GOOD:
+        monkeypatch.delenv(name)
+
+    assert read_what_is_set().redis_url is None
+    monkeypatch.setenv("CHARGEBACK_REDIS_URL", "nowhere")
+    with pytest.raises(InvalidConfig, match="CHARGEBACK_REDIS_URL: 'nowhere' is not a redis"):
+        read_what_is_set()
 
 
 def test_the_events_door_is_never_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("EVENTS_KEY")
+    monkeypatch.delenv("CHARGEBACK_EVENTS_KEY")
 
     (fault,) = faults()
 
-    assert "set KEY_VAULT_URL or EVENTS_KEY" in fault
+    assert "set CHARGEBACK_KEY_VAULT_URL or CHARGEBACK_EVENTS_KEY" in fault
 
 
 def test_a_key_vault_serves_instead_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("EVENTS_KEY")
-    monkeypatch.setenv("KEY_VAULT_URL", "https://vault.vault.azure.net/")
+    monkeypatch.delenv("CHARGEBACK_EVENTS_KEY")
+    monkeypatch.setenv("CHARGEBACK_KEY_VAULT_URL", "https://vault.vault.azure.net/")
 
     assert read_settings().key_vault_url == "https://vault.vault.azure.net"
 
@@ -158,7 +169,50 @@ def test_the_gateway_may_ask_with_tenant_audience_and_client_id_or_not_at_all(mo
     assert read_settings().owners_client_id == OWN
 
 
+def test_people_sign_in_to_a_registration_of_the_tenant_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_CLIENT_ID", OWN)
+    told = faults()
+    monkeypatch.setenv("ENTRA_TENANT_ID", OWN)
+
+    assert told == ["settings: set ENTRA_TENANT_ID, too, so that people may sign in to API_CLIENT_ID"]
+    assert read_settings().api_client_id == OWN
+
+
 def test_a_client_id_of_another_form_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OWNERS_CLIENT_ID", "gateway")
 
     assert "OWNERS_CLIENT_ID" in faults()[0]
+
+
+def test_a_setting_under_its_former_name_is_read_with_a_warning_that_names_the_present_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for former, present in FORMER_SETTINGS.items():
+        monkeypatch.setenv(former, GOOD.get(present, ""))
+        monkeypatch.delenv(present, raising=False)
+
+    read = [read_settings().redis_url for _ in range(2)]
+
+    assert read == ["rediss://cache.region.redis.azure.net:10000"] * 2
+    told = [json.loads(record.message) for record in caplog.records]
+    assert {(line["former"], line["present"]) for line in told} == {
+        (former, present) for former, present in FORMER_SETTINGS.items() if present in GOOD
+    }
+    assert len(told) == len(GOOD)
+
+
+def test_a_setting_with_another_value_under_its_former_name_is_refused_without_telling_the_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EVENTS_KEY", "another-key-of-32-characters-too-x")
+
+    (fault,) = faults()
+
+    assert fault == "CHARGEBACK_EVENTS_KEY: EVENTS_KEY, its former name, has another value; take EVENTS_KEY away"
+
+
+def test_the_same_value_under_both_names_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"REDIS_URL": "a", "CHARGEBACK_REDIS_URL": "a", "CONFIG_DIR": "", "CHARGEBACK_CONFIG_DIR": "b"}
+
+    assert adopt_former_names(environment, FORMER_SETTINGS) == {}
+    assert environment["CHARGEBACK_CONFIG_DIR"] == "b"

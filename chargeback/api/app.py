@@ -1,29 +1,27 @@
-"""Builds the HTTP API: takes usage events, tells a gateway about objects and budgets, and health probes."""
+"""Builds the HTTP API: takes usage events, tells a gateway about objects and budgets, and people about costs."""
 
 from fastapi import FastAPI
 
-from chargeback.api import decisions, events, health, owners
-from chargeback.api.errors import register_errors
+from chargeback.api import audit_log, prices
+from chargeback.api.acting import operation_routes
+from chargeback.api.budgets import definitions, predictions, rules, standing
+from chargeback.api.costs import analytics, comparison, figures, open_usage, own_usage, reports, values
+from chargeback.api.documentation import router as documentation
+from chargeback.api.machines import machine_api
+from chargeback.api.outlook import alerts, explanations, forecasts
+from chargeback.api.periods import files, months
+from chargeback.api.repairs import set_aside
 from chargeback.bootstrap import Container
 
 
 def http_api(container: Container) -> FastAPI:
     """The API over a container, under /api."""
-
-    # No lifespan: azure-functions may start several at once and ends some of them, which would close the connections
-    # under the others. They live as long as the process.
-    api = FastAPI(
-        title="Chargeback for Azure OpenAI",
-        version="1",
-        # Nothing is told to strangers: `http_api(container).openapi()` describes it to whoever has the code.
-        docs_url=None,
-        openapi_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    register_errors(api)
-    api.include_router(health.router(container), prefix="/api")
-    api.include_router(events.router(container), prefix="/api/v1")
-    api.include_router(owners.router(container), prefix="/api/v1")
-    api.include_router(decisions.router(container), prefix="/api/v1")
+    api = machine_api(container)
+    for routes in (audit_log, figures, comparison, own_usage, open_usage, values, reports, analytics):
+        api.include_router(routes.router(container), prefix="/api/v1")
+    for routes in (definitions, standing, rules, predictions, months, files, operation_routes, prices):
+        api.include_router(routes.router(container), prefix="/api/v1")
+    for routes in (forecasts, explanations, alerts, set_aside):
+        api.include_router(routes.router(container), prefix="/api/v1")
+    api.include_router(documentation.router(api), prefix="/api/v1")
     return api

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 
 from chargeback.api.bodies import bounded
+from chargeback.api.conventions.documents import Responses, either_answer, refusals
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import InvalidEvent, StoreUnavailable
 from chargeback.domain.events.emitters import Emitter
@@ -29,11 +30,46 @@ SHOWN_FAULTS = 20
 EVENT_GRID_ORIGIN = "eventgrid.azure.net"
 
 
+class EventFault(msgspec.Struct, frozen=True):
+    """Why an event is in quarantine."""
+
+    reason: str
+    detail: str
+
+
+class EventsTaken(msgspec.Struct, frozen=True):
+    """What became of the events of a request.
+
+    Attributes:
+        accepted: how many are in the ledger, `late` ones included.
+        duplicate: how many had been there before.
+        late: how many came after their day was posted.
+        quarantined: how many cannot be used.
+        faults: what is wrong with the first of those.
+    """
+
+    accepted: int
+    duplicate: int
+    late: int
+    quarantined: int
+    faults: list[EventFault]
+
+
+class EventGridHandshake(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer to Event Grid's handshake in its own schema."""
+
+    validation_response: str
+
+
+TAKEN = either_answer(EventsTaken, EventGridHandshake) | refusals(400, 401, 413, 503)
+HANDSHAKE: Responses = {200: {"description": "Event Grid may send."}}
+
+
 def router(container: Container) -> APIRouter:
     """The events door and Event Grid's handshakes."""
     routes = APIRouter(tags=["events"], redirect_slashes=False)
 
-    @routes.options("/events")
+    @routes.options("/events", operation_id="allowEvents", summary="Handshake of webhooks", responses=HANDSHAKE)
     async def handshake(
         origin: Annotated[str | None, Header(alias="WebHook-Request-Origin")] = None,
     ) -> Response:
@@ -43,7 +79,9 @@ def router(container: Container) -> APIRouter:
             allowed |= {"WebHook-Allowed-Origin": EVENT_GRID_ORIGIN, "WebHook-Allowed-Rate": "*"}
         return Response(status_code=200, headers=allowed)
 
-    @routes.post("/events", openapi_extra=_BODY)
+    @routes.post(
+        "/events", operation_id="sendEvents", summary="Send usage events", openapi_extra=_BODY, responses=TAKEN
+    )
     async def take(
         request: Request,
         x_events_key: Annotated[str | None, Header()] = None,
@@ -62,7 +100,7 @@ def router(container: Container) -> APIRouter:
         events = _events(body)
         with one_run():
             outcome = await container.ingest.ingest_in_time(events, datetime.now(UTC), emitter=emitter)
-        container.nudge_decisions()
+        container.nudge_budgets()
         return _json(_told(outcome))
 
     return routes
@@ -112,7 +150,7 @@ _BODY: dict[str, Any] = {
         "content": {
             "application/cloudevents+json": {"schema": {"type": "object"}},
             "application/cloudevents-batch+json": {"schema": {"type": "array", "items": {"type": "object"}}},
-            "application/json": {"schema": {"oneOf": [{"type": "object"}, {"type": "array"}]}},
+            "application/json": {"schema": {"type": ["object", "array"], "items": {"type": "object"}}},
         },
     }
 }

@@ -12,5 +12,6 @@ async def require_gateway(container: Container, authorization: str | None) -> No
     found = await tokens.application(token) if tokens and scheme.lower() == "bearer" else None
     if found is None:
         raise HTTPException(401, "send a token of the gateway's identity as bearer")
-    if found.app_id != container.settings.owners_client_id:
+    known = container.settings.owners_principal_ids.split(",")
+    if found.app_id != container.settings.owners_client_id and (not found.object_id or found.object_id not in known):
         raise HTTPException(403, "only the gateway's identity may ask")

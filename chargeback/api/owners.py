@@ -6,6 +6,7 @@ import msgspec
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 
 from chargeback.api.bodies import bounded
+from chargeback.api.conventions.documents import answer_of, body, refusals
 from chargeback.api.gateway_identity import require_gateway
 from chargeback.bootstrap import Container
 
@@ -17,18 +18,41 @@ MOST_OBJECTS = 20
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,256}\Z")]
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class ObjectsAsked(msgspec.Struct, frozen=True):
+    """The stored objects that are asked for."""
+
     objects: Annotated[list[Id], msgspec.Meta(max_length=512)]
 
 
-_decode = msgspec.json.Decoder(_Asked).decode
+class ObjectOwner(msgspec.Struct, frozen=True):
+    """Who made a stored object, and where it lies."""
+
+    owner: str
+    product: str
+    host: str
+    deployment: str
+
+
+class ObjectOwners(msgspec.Struct, frozen=True):
+    """Those of the objects that are known."""
+
+    objects: dict[str, ObjectOwner]
+
+
+_decode = msgspec.json.Decoder(ObjectsAsked).decode
 
 
 def router(container: Container) -> APIRouter:
     """The one question of the gateway."""
     routes = APIRouter(tags=["gateway"], redirect_slashes=False)
 
-    @routes.post("/owners")
+    @routes.post(
+        "/owners",
+        operation_id="findOwners",
+        summary="Who owns stored objects",
+        openapi_extra=body(ObjectsAsked, example={"objects": ["file-1"]}),
+        responses=answer_of(ObjectOwners) | refusals(400, 401, 403, 413, 503),
+    )
     async def owners(request: Request, authorization: Annotated[str | None, Header()] = None) -> Response:
         """Owner, product, host and deployment of each object that is known; the others are left out.
 

@@ -10,6 +10,7 @@ from chargeback.domain.budgets.replaying import BudgetReplay, ReplayedWindow
 from chargeback.domain.budgets.state import BooksClock, BudgetState
 from chargeback.domain.budgets.windows import Every, Window
 from chargeback.domain.money.exact import to_text, total
+from chargeback.domain.outlook.forecast import Estimate
 from chargeback.services.budgets.costs_apart import CostsApart
 from chargeback.services.budgets.explain_budget import ExplainedBudget
 from chargeback.services.budgets.replay import ReplayedMonth
@@ -35,6 +36,7 @@ class ShownBudget(Answer, frozen=True):
         spent: known and estimated together.
         remaining: below zero where more is spent than the limit.
         forecast: what the window is expected to end with; only budgets with a step on it have one.
+        forecast_low, forecast_high: the bounds that it ends between in eight of ten cases.
         step: the most severe step that is reached.
         acts: whether that step does something to calls: not where it only tells people, nor in shadow.
         shared_costs, corrections: what is charged beside usage in the month, which budgets do not count, in
@@ -58,6 +60,8 @@ class ShownBudget(Answer, frozen=True):
     spent: Decimal
     remaining: Decimal
     forecast: Decimal | None
+    forecast_low: Decimal | None
+    forecast_high: Decimal | None
     step: ShownStep | None
     acts: bool
     shared_costs: Decimal | None
@@ -189,7 +193,9 @@ class ReplayedBudgets(Answer, frozen=True):
     budgets: tuple[ReplayedBudget, ...]
 
 
-def shown_budget(state: BudgetState, clock: BooksClock, apart: CostsApart | None) -> ShownBudget:
+def shown_budget(
+    state: BudgetState, clock: BooksClock, apart: CostsApart | None, forecast: Estimate | None
+) -> ShownBudget:
     """How a budget stands."""
     budget, step = state.budget, state.step
     return ShownBudget(
@@ -209,7 +215,9 @@ def shown_budget(state: BudgetState, clock: BooksClock, apart: CostsApart | None
         estimated=_plain(state.spend.estimated),
         spent=_plain(state.spend.total),
         remaining=_plain(state.remaining),
-        forecast=None if state.forecast is None else _plain(state.forecast),
+        forecast=_plain(forecast.expected) if forecast else None,
+        forecast_low=_plain(forecast.within_80.low) if forecast else None,
+        forecast_high=_plain(forecast.within_80.high) if forecast else None,
         step=ShownStep(step.percent, step.action, step.of) if step else None,
         acts=state.action not in (None, Action.NOTIFY),
         shared_costs=_plain(apart.shared) if apart else None,
@@ -224,7 +232,7 @@ def explanation_of(
     """Why a budget stands as it does."""
     return BudgetExplanation(
         found.clock.now,
-        shown_budget(found.state, found.clock, apart),
+        shown_budget(found.state, found.clock, apart, found.forecast),
         tuple(
             ShownDate(each.date.isoformat(), _plain(each.posted), _plain(each.counted), _plain(each.estimated))
             for each in found.dates

@@ -41,7 +41,7 @@ def replay(
     Counts the ledger again, and changes nothing. Budgets in shadow are replayed as if they acted. Each begins with the
     window in which the month begins, and carries nothing into it.
 
-    Example: python -m chargeback budgets replay 2026-10 --file budgets.yaml
+    Example: chargeback budgets replay 2026-10 --file budgets.yaml
     """
 
     async def work(container: Container) -> None:

@@ -40,7 +40,7 @@ def status(
         found = await container.budget_states.evaluate(datetime.now(UTC))
         summary = await _summary(container, found.clock.now)
         shown = tuple(
-            shown_budget(state, found.clock, summary.apart(state.budget.scope))
+            shown_budget(state, found.clock, summary.apart(state.budget.scope), found.forecasts.get(state.budget.id))
             for state in found.states
             if budget in (None, state.budget.id)
         )
@@ -61,7 +61,7 @@ def explain(
 ) -> None:
     """Say how the figure of a budget comes about.
 
-    Example: python -m chargeback budgets explain product/search
+    Example: chargeback budgets explain product/search
     """
 
     async def work(container: Container) -> None:

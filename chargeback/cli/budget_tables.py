@@ -39,7 +39,7 @@ def show_status(found: ShownBudgets) -> None:
         ["budget", "of", ">limit", ">spent", ">left", ">forecast", "now", "until", "ask"],
     )
     for each in found.budgets:
-        forecast = "-" if each.forecast is None else money(each.forecast)
+        forecast = "-" if each.forecast is None else f"{money(each.forecast)}\n{_band(each)}"
         spent = money(each.spent) + (f"\n{money(each.estimated)} estimated" if each.estimated else "")
         table.add_row(
             each.id, each.scope, _limit(each), spent, money(each.remaining), forecast, what_happens(each),
@@ -79,7 +79,7 @@ def explained_lines(found: BudgetExplanation) -> Iterator[str]:
     yield f"Left: {_of(budget.remaining, budget)}."
     yield f"Now: {what_happens(budget)}."
     if budget.forecast is not None:
-        yield f"Expected at the end of the window: {_of(budget.forecast, budget)}."
+        yield f"Expected at the end of the window: {_of(budget.forecast, budget)}, in 8 of 10 cases {_band(budget)}."
     if budget.shared_costs is not None and budget.corrections is not None:
         shared, corrections = money(budget.shared_costs), money(budget.corrections)
         yield f"Not counted: shared costs of {shared} and corrections of {corrections} {budget.apart_currency}."
@@ -164,6 +164,13 @@ def _limit(budget: ShownBudget) -> str:
     apart = [f"{money(budget.carried)} carried"] if budget.carried else []
     apart += [f"{money(budget.overrides)} by overrides"] if budget.overrides else []
     return "\n".join([_of(budget.limit, budget), *apart])
+
+
+def _band(budget: ShownBudget) -> str:
+    """What the window ends between in eight of ten cases."""
+    assert budget.forecast_low is not None
+    assert budget.forecast_high is not None
+    return f"{money(budget.forecast_low)} to {money(budget.forecast_high)}"
 
 
 def _of(amount: Decimal, budget: ShownBudget) -> str:

@@ -10,7 +10,9 @@ from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, answer
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import By, Json, amount_of, moment_of, reason_option
+from chargeback.cli.signed_in import acting, require_limit
 from chargeback.cli.terminal import run
+from chargeback.domain.access.permissions import Permission
 from chargeback.domain.money.exact import to_text
 from chargeback.services.budgets.overrides import MadeOverride, OverrideRequest
 
@@ -64,8 +66,8 @@ def override(
             show_default=False,
         ),
     ],
-    by: By,
     reason: Annotated[str, reason_option("Why; goes on the record.")],
+    by: By = None,
     as_json: Json = False,
 ) -> None:
     """Change the limit of a budget for some time, from now on.
@@ -74,8 +76,12 @@ def override(
     """
 
     async def work(container: Container) -> None:
+        who = await acting(container, Permission.CHANGE_BUDGETS, by)
+        for each in (await container.catalogues.terms()).budgets:
+            if each.id == budget:
+                require_limit(who, each.scope)
         calendar = (await container.catalogues.current()).calendar
-        asked = OverrideRequest(budget, amount_of(amount), moment_of(until, calendar), by, reason)
+        asked = OverrideRequest(budget, amount_of(amount), moment_of(until, calendar), who.by, reason)
         made = await container.budget_overrides.make(asked, datetime.now(UTC))
         found = _shown(budget, made, made.until, await _currencies(container))
         answer(found, [_line(found)], as_json=as_json)

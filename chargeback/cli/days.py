@@ -10,8 +10,10 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, answer, as_answer, print_json
 from chargeback.cli.exit_codes import finish
-from chargeback.cli.options import Json, by_option, days_option, period_argument, reason_option, time_of, utc_day_of
+from chargeback.cli.options import By, Json, days_option, period_argument, reason_option, time_of, utc_day_of
+from chargeback.cli.signed_in import acting
 from chargeback.cli.terminal import progress, run
+from chargeback.domain.access.permissions import Permission
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month, month
 from chargeback.services.running.bulkheads import do_each
@@ -93,6 +95,7 @@ def post(
     """
 
     async def work(container: Container) -> None:
+        await acting(container, Permission.REPAIR)
         posted: list[PostedDay] = []
 
         def report(each: "Posted") -> None:
@@ -151,6 +154,7 @@ def settle(
     days = [utc_day_of(each) for each in day or []]
 
     async def work(container: Container) -> None:
+        await acting(container, Permission.REPAIR)
         done = as_answer(await container.settler.settle(now, since=start, days=days), SettledStreams)
         told = [
             f"settled {done.settled}, recovered {done.recovered}, estimated {done.estimated}, waiting {done.waiting},"
@@ -172,21 +176,22 @@ def audit(
     day: Annotated[list[str] | None, days_option("Audit only this UTC day", "those that changed")] = None,
     accept_loss: AcceptLoss = False,
     reason: Annotated[str | None, reason_option("With --accept-loss: why they are gone.")] = None,
-    by: Annotated[str | None, by_option("With --accept-loss: who accepts it.")] = None,
+    by: By = None,
     as_json: Json = False,
 ) -> None:
     """Recount days from the ledger and fix the books.
 
     Without an argument or option: the days that changed since their last audit.
 
-    Example: python -m chargeback audit 2026-03
+    Example: chargeback audit 2026-03
     """
-    why, who = (reason or "").strip(), (by or "").strip()
-    _require_one_lossy_day(accept_loss, period, day or [], why, who)
+    why = (reason or "").strip()
+    _require_one_lossy_day(accept_loss, period, day or [], why, by)
 
     days = [utc_day_of(each) for each in day or []]
 
     async def work(container: Container) -> None:
+        who = await acting(container, Permission.REPAIR, by)
         audited: list[AuditedDay] = []
 
         def report(each: "Audited") -> None:
@@ -196,7 +201,7 @@ def audit(
 
         try:
             if accept_loss:
-                report(await _accept_loss(container, days[0], why, who))
+                report(await _accept_loss(container, days[0], why, who.by))
             else:
                 await _audit(container, month(period) if period else None, days, report)
         finally:
@@ -209,11 +214,9 @@ def audit(
     run(work)
 
 
-def _require_one_lossy_day(accept_loss: bool, period: str | None, days: list[str], reason: str, by: str) -> None:
-    if accept_loss and (len(days) != 1 or period or not reason or not by):
-        raise typer.BadParameter(
-            "a loss is accepted for one day, for a reason, by somebody: add --day, --reason TEXT and --by NAME"
-        )
+def _require_one_lossy_day(accept_loss: bool, period: str | None, days: list[str], reason: str, by: str | None) -> None:
+    if accept_loss and (len(days) != 1 or period or not reason):
+        raise typer.BadParameter("a loss is accepted for one day and for a reason: add --day and --reason TEXT")
     if not accept_loss and (reason or by):
         raise typer.BadParameter("--reason and --by belong to --accept-loss")
 
@@ -232,6 +235,8 @@ async def _audit(
                 advance(1)
 
         await do_each("auditing", days, one, report)
+    if not named and period is None:
+        await container.auditor.keep_settled()
 
 
 async def _accept_loss(container: Container, day: UtcDay, reason: str, by: str) -> "Audited":

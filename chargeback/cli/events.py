@@ -13,7 +13,9 @@ from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, answer, as_answer
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import Json, day_option, utc_day_of
+from chargeback.cli.signed_in import acting
 from chargeback.cli.terminal import open_input, progress, run, say_once
+from chargeback.domain.access.permissions import Permission
 from chargeback.domain.errors import SomeFailed
 from chargeback.services.usage import ingest as service
 
@@ -79,13 +81,14 @@ def ingest(
 
     Each call is counted once; unusable events go to quarantine with their reason.
 
-    Example: python -m chargeback ingest events.ndjson
+    Example: chargeback ingest events.ndjson
     """
     say_once(service.log)
 
     async def work(container: Container) -> None:
         taken: Counter[str] = Counter()
         reasons: Counter[tuple[str, str]] = Counter()
+        await acting(container, Permission.REPAIR)
         with open_input(file) as source, progress("events", None) as advance:
             async for batch in _batches(source):
                 outcome = await container.ingest.ingest(batch, datetime.now(UTC))
@@ -146,6 +149,7 @@ def replay(
     async def work(container: Container) -> None:
         from chargeback.services.usage.replay import replay_dead_letters, replay_quarantine
 
+        await acting(container, Permission.REPAIR)
         now = datetime.now(UTC)
         if dead_letters:
             done = await replay_dead_letters(container.dead_letters, container.ingest, now)

@@ -33,7 +33,7 @@ def explain(
 ) -> None:
     """Say why a cost centre pays what it pays.
 
-    Example: python -m chargeback explain 2026-03 --cost-centre product/search
+    Example: chargeback explain 2026-03 --cost-centre product/search
     """
 
     async def work(container: Container) -> None:

@@ -107,7 +107,7 @@ def anomalies(
         first, end = dates_of(view.period)[0], dates_of(view.period)[-1]
         with progress("records", None) as advance:
             found = await look_ahead.anomalies(
-                container.books,
+                container.settled_days,
                 calendar,
                 first,
                 min(end, shifted(view.today, -1)),

@@ -8,7 +8,9 @@ from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, answer
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import Json, days_option, utc_day_of
+from chargeback.cli.signed_in import acting
 from chargeback.cli.terminal import progress, run
+from chargeback.domain.access.permissions import Permission
 from chargeback.domain.time.days import UtcDay
 from chargeback.services.running.bulkheads import do_each
 
@@ -44,7 +46,7 @@ def owner(
 ) -> None:
     """Say whose objects these are, and where.
 
-    Example: python -m chargeback objects owner file-abc123
+    Example: chargeback objects owner file-abc123
     """
 
     async def work(container: Container) -> None:
@@ -78,6 +80,7 @@ def rebuild(
     """
 
     async def work(container: Container) -> None:
+        await acting(container, Permission.REPAIR)
         days = [utc_day_of(each) for each in day] if day else await container.ledger.days()
         with progress("days", len(days)) as advance:
 

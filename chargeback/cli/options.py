@@ -1,7 +1,7 @@
 """The arguments and options that commands share: each is spelled, checked and explained in one place.
 
-A period is an argument, days are `--day`, `--by` and `--reason` go on the record, `--out` names a file and `--out-dir`
-a folder, and `--json` prints one document for a script.
+A period is an argument, days are `--day`, `--by` says who is signed in, `--reason` goes on the record, `--out` names a
+file and `--out-dir` a folder, and `--json` prints one document for a script.
 """
 
 from datetime import UTC, datetime
@@ -106,7 +106,7 @@ def day_option(name: str, what: str) -> Any:
 
 
 def by_option(what: str) -> Any:
-    """The option --by, which names a person for the record."""
+    """The option --by: it names whoever is signed in, and is refused where it names another."""
     return typer.Option("--by", metavar="NAME", help=what, callback=_not_blank, show_default=False)
 
 
@@ -128,9 +128,16 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 
 
 Period = Annotated[str, period_argument("The month, YYYY-MM.")]
-By = Annotated[str, by_option("Who does it; goes on the record.")]
+By = Annotated[str | None, by_option("Who does it, if it is to be checked. Default: whoever is signed in to Azure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+DRY_RUN = "dry run: nothing was written"
+"""The beginning of the answer to every dry run of something that writes."""
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write over files that exist.")]
 ConfigDir = Annotated[
-    Path, typer.Option("--config-dir", metavar="FOLDER", envvar="CONFIG_DIR", help="Folder of the configuration files.")
+    Path,
+    typer.Option(
+        "--config-dir", metavar="FOLDER", envvar="CHARGEBACK_CONFIG_DIR", help="Folder of the configuration files."
+    ),
 ]

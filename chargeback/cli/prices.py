@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.cli.answers import Answer, answer
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import ConfigDir, Json, Overwrite, refuse_existing
@@ -18,6 +17,8 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.price_list.comparison import Comparison, compare
+from chargeback.domain.price_list.coverage import Uncompared
+from chargeback.settings import DEPLOYED_CONFIG
 
 app = typer.Typer(help="The rate card compared with the Azure Retail Prices API.", no_args_is_help=True)
 
@@ -71,9 +72,28 @@ class AbsentMeter(Answer, frozen=True):
     region: str
 
 
-class ComparedPrices(Answer, frozen=True):
-    """What `prices diff` found; amounts are for a million units; `refused` are rows that cannot be used, and why."""
+class UncomparedPrices(Answer, frozen=True):
+    """How many prices of a model could not be compared; `reason` is one of `Uncompared`."""
 
+    reason: str
+    model: str
+    prices: int
+
+
+class ComparedPrices(Answer, frozen=True):
+    """What `prices diff` found; amounts are for a million units.
+
+    Attributes:
+        compared: how many of the card's prices in force were compared.
+        in_force: how many there are.
+        uncompared: those that could not be, by reason and model; the model is empty for prices of every model.
+        equal: how many prices of the card the list confirms.
+        refused: rows that cannot be used, and why.
+    """
+
+    compared: int
+    in_force: int
+    uncompared: tuple[UncomparedPrices, ...]
     equal: int
     differences: tuple[PriceDifference, ...]
     unknown: tuple[UnknownMeter, ...]
@@ -97,6 +117,14 @@ class CheckedPrices(Answer, frozen=True):
     contradictions: tuple[str, ...]
 
 
+_REASONS = {
+    Uncompared.REFUSED: "not: the row of their meter cannot be used, see below",
+    Uncompared.NOT_IN_LIST: "not: the list does not have their meter",
+    Uncompared.OTHER_REGION: "not: their meters are of other regions, see --region",
+    Uncompared.NO_METER: "not: retail-meters.yaml has no meter for them",
+}
+
+
 @app.command()
 def diff(
     config_dir: ConfigDir = DEPLOYED_CONFIG,
@@ -107,7 +135,7 @@ def diff(
 ) -> None:
     """Compare the rate card with the public prices.
 
-    Example: python -m chargeback prices diff --region swedencentral
+    Example: chargeback prices diff --region swedencentral
     """
     catalogue, found = _compared(config_dir, saved, region, api)
     compared = _as_answer(found, catalogue.currency)
@@ -132,7 +160,7 @@ def propose(
 ) -> None:
     """Propose changes to the rate card, to review.
 
-    Example: python -m chargeback prices propose --out proposal.yaml
+    Example: chargeback prices propose --out proposal.yaml
     """
     from chargeback.adapters.config.retail_proposal import write_proposal
 
@@ -186,7 +214,11 @@ def _compared(
 
 
 def _as_answer(found: Comparison, currency: str) -> ComparedPrices:
+    known = found.coverage
     return ComparedPrices(
+        compared=known.compared,
+        in_force=known.of,
+        uncompared=tuple(UncomparedPrices(each.reason.value, each.model, each.prices) for each in known.gaps),
         equal=len(found.equal),
         differences=tuple(
             PriceDifference(
@@ -204,7 +236,17 @@ def _as_answer(found: Comparison, currency: str) -> ComparedPrices:
     )
 
 
+def _covered(found: ComparedPrices) -> Iterator[str]:
+    yield f"{found.compared} of the {found.in_force} prices in force on the card could be compared"
+    for reason, said in _REASONS.items():
+        gaps = [each for each in found.uncompared if each.reason == reason]
+        if gaps:
+            models = ", ".join(f"{each.model or 'every model'} {each.prices}" for each in gaps)
+            yield f"  {sum(each.prices for each in gaps)} {said}: {models}"
+
+
 def _told(found: ComparedPrices) -> Iterator[str]:
+    yield from _covered(found)
     yield f"{found.equal} prices are equal, {len(found.differences)} differ"
     for each in found.differences:
         before = f"{each.on_card} on the card" if each.on_card else "not on the card"

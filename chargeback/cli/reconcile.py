@@ -14,8 +14,18 @@ from rich.table import Table
 from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, print_json
 from chargeback.cli.exit_codes import finish
-from chargeback.cli.options import Json, by_option, period_argument, reason_option, require_override_with_reason
-from chargeback.cli.terminal import run, say_once
+from chargeback.cli.options import (
+    DRY_RUN,
+    By,
+    DryRun,
+    Json,
+    period_argument,
+    reason_option,
+    require_override_with_reason,
+)
+from chargeback.cli.signed_in import named_for
+from chargeback.cli.terminal import rehearsed, run, say_once
+from chargeback.domain.access.permissions import Permission
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.reports.layout import reconciliation_path
 from chargeback.domain.time.months import month
@@ -74,8 +84,12 @@ class TrueUpInForce(Answer, frozen=True):
 
 
 class ReconciledPeriod(Answer, frozen=True):
-    """What `reconcile` prints: the report's sums, and the true-up of the period, if there is one."""
+    """What `reconcile` prints: the report's sums, and the true-up of the period, if there is one.
 
+    `is_dry_run`: nothing was written, and the true-up is what it would be.
+    """
+
+    is_dry_run: bool
     report: ReconciliationSummary
     true_up: TrueUpInForce | None
 
@@ -86,30 +100,36 @@ def reconcile(
     export: Export = None,
     from_: From = None,
     true_up: TrueUp = None,
-    by: Annotated[str | None, by_option("With --true-up or --no-true-up: who does it; goes on the record.")] = None,
+    by: By = None,
     override: Override = False,
     reason: Annotated[str | None, reason_option("With --override: why; goes on the record.")] = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Compare a month with the Azure invoice.
 
     The month has to be published. Says why they differ, and writes the report.
 
-    Example: python -m chargeback reconcile 2026-03 --from ~/Downloads/focus-march/
+    Example: chargeback reconcile 2026-03 --from ~/Downloads/focus-march/
     """
     _refuse_contradictions(export, from_, true_up, by)
     require_override_with_reason(override, reason)
     say_once(service.log)
 
     async def work(container: Container) -> None:
-        reconciled = await container.reconciler.reconcile(month(period), _downloaded(from_), export=export)
-        told = list(await _change_true_up(container, reconciled, true_up, by or "", reason or ""))
-        in_force = await _in_force(container, reconciled)
+        named = await named_for(container, Permission.CHANGE_PERIODS, by, is_dry_run=dry_run)
+        with rehearsed(container, is_dry_run=dry_run) as of:
+            reconciled = await of.reconciler.reconcile(month(period), _downloaded(from_), export=export)
+            told = list(await _change_true_up(of, reconciled, true_up, named, reason or ""))
+            in_force = await _in_force(of, reconciled)
         if as_json:
-            print_json(ReconciledPeriod(summary_of(reconciled), in_force))
+            print_json(ReconciledPeriod(dry_run, summary_of(reconciled), in_force))
         else:
             _show(reconciled)
-            typer.echo(f"reports/{reconciliation_path(month(period), 'csv')} and .json have all of it")
+            if dry_run:
+                typer.echo(f"{DRY_RUN}; without --dry-run there would be:")
+            else:
+                typer.echo(f"reports/{reconciliation_path(month(period), 'csv')} and .json have all of it")
             for line in told if true_up is not None else _standing(reconciled, in_force):
                 typer.echo(line)
         finish(has_findings=reconciled.exceeded)
@@ -120,8 +140,8 @@ def reconcile(
 def _refuse_contradictions(
     export: str | None, downloaded: list[Path] | None, true_up: bool | None, by: str | None
 ) -> None:
-    if true_up is not None and not by:
-        raise typer.BadParameter("a true-up needs a name: add --by NAME")
+    if true_up is None and by:
+        raise typer.BadParameter("--by belongs to --true-up and --no-true-up")
     if downloaded and export is not None:
         raise typer.BadParameter("--from and --export name two places for one invoice: give only one")
     for path in downloaded or ():

@@ -11,7 +11,9 @@ from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, answer
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import Json, Overwrite, Period, refuse_existing
+from chargeback.cli.signed_in import acting
 from chargeback.cli.terminal import counted, listed, progress, run, written
+from chargeback.domain.access.permissions import Permission
 from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodState
 from chargeback.domain.reports.layout import manifest_path, period_folder
 from chargeback.domain.reports.manifest import Manifest
@@ -58,7 +60,7 @@ def publish(
 
     The files of a closed month are compared with their hashes instead.
 
-    Example: python -m chargeback publish 2026-03 --out-dir reports
+    Example: chargeback publish 2026-03 --out-dir reports
     """
     if out_dir is not None:
         refuse_existing(out_dir / period, overwrite=overwrite)
@@ -66,6 +68,7 @@ def publish(
     named = month(period)
 
     async def work(container: Container) -> None:
+        await acting(container, Permission.CHANGE_PERIODS)
         with progress(period, None) as advance:
             manifest = await container.drafts.publish(named, datetime.now(UTC), counted(advance))
         known, _ = await container.periods.get(named)

@@ -10,7 +10,9 @@ from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, answer, as_answer
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import Json
+from chargeback.cli.signed_in import acting
 from chargeback.cli.terminal import run
+from chargeback.domain.access.permissions import Permission
 
 app = typer.Typer()
 
@@ -44,6 +46,7 @@ def set_aside(
 
     async def work(container: Container) -> None:
         if retry:
+            await acting(container, Permission.REPAIR)
             await container.retry.all(datetime.now(UTC))
         left = tuple(as_answer(each, ListedPart) for each in await container.set_aside.all())
         batches = await container.quarantine.batches()

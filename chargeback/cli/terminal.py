@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chargeback.bootstrap import Container, open_container
+from chargeback.cli.command_acts import command_act
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.reports.layout import folder_of_statement
+from chargeback.domain.reports.layout import folder_of_evidence, folder_of_statement
 from chargeback.services.running.progress import Progress as ServiceProgress
-from chargeback.settings import read_settings
+from chargeback.services.running.work_folder import work_folder
+from chargeback.settings import read_what_is_set
 
 console = Console(stderr=True)
 
@@ -27,10 +29,28 @@ def run(work: Work) -> None:
     """Do a piece of work with the services of one container."""
 
     async def in_container() -> None:
-        async with open_container(read_settings()) as container:
+        async with open_container(read_what_is_set()) as container, command_act(container):
             await work(container)
 
     asyncio.run(in_container())
+
+
+@contextmanager
+def rehearsed(container: Container, *, is_dry_run: bool) -> Iterator[Container]:
+    """The container itself; for a dry run, one over the same stores of which nothing reaches them.
+
+    What a rehearsal logs did not happen, so only its warnings are shown.
+    """
+    if not is_dry_run:
+        yield container
+        return
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.INFO))
+    try:
+        with work_folder("rehearsal") as folder:
+            yield container.rehearsal(Path(folder))
+    finally:
+        logging.disable(before)
 
 
 @contextmanager
@@ -88,10 +108,10 @@ def say_once(log: logging.Logger) -> None:
 
 
 def listed(folder: str, files: Mapping[str, str]) -> Iterator[str]:
-    """A line a file, with what is said of it; the statements, which may be thousands, on one line."""
+    """A line a file, with what is said of it; statements, which may be thousands, and evidence on one line each."""
     statements: Counter[str] = Counter()
     for path, said in files.items():
-        if where := folder_of_statement(path):
+        if where := folder_of_statement(path) or folder_of_evidence(path):
             statements[where] += 1
         else:
             yield f"  {folder}/{path}{said}"

@@ -7,9 +7,19 @@ ChargebackError
 ├── InvoiceMissing     there is no cost export of a period yet: reconcile again later
 ├── PeriodClosed       something would change what a closed period holds: refused, the message says what to do instead
 ├── ClosingRefused     a period cannot be closed now: names every reason
+├── ApprovalRefused    a period cannot be approved now, or not by this person: names every reason
+├── PostingRefused     a closed period cannot become a journal: names each cost centre without a target and its amount
 ├── TrueUpRefused      invoice or books do not know all of a period yet: names everything that is missing
 ├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
+├── InvalidQuery       a question about costs cannot be asked like this: names each part and what to ask instead
+├── QueryTooLarge      a question about costs has too many rows or takes too long: says how to ask for less
+├── QueryRefused       too many ask about costs at the same time: ask again in a moment
 ├── NoRoom             the temporary disk cannot hold a period: nothing is written, the message says what it takes
+├── NotSignedIn        nobody can say who acts: the message says how to sign in
+├── NotAllowed         whoever acts may not do that: names them and the role that it takes
+├── InvalidRequest     what somebody asks for makes no sense: the message says why
+├── NotThere           what is named does not exist, or not for whoever asks
+├── Conflict           what is asked for contradicts what is there: the message says what
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountFull          a day holds no more: what was left out is in the ledger, and the audit brings it into the books
 ├── LedgerShort        the ledger has lost events of a day: the books stay as they are, until somebody looks
@@ -67,6 +77,26 @@ class ClosingRefused(ChargebackError):
         self.reasons = reasons
 
 
+class ApprovalRefused(ChargebackError):
+    """Somebody cannot approve a period; the message names every reason."""
+
+    def __init__(self, period: str, reasons: list[str]) -> None:
+        super().__init__("\n".join([f"{period} cannot be approved:", *(f"  - {reason}" for reason in reasons)]))
+        self.reasons = reasons
+
+
+class PostingRefused(ChargebackError):
+    """A period cannot become a journal; the message names each reason, and `remedy`: what to do."""
+
+    def __init__(self, period: str, reasons: list[str], *, remedy: str = "") -> None:
+        lines = [f"{period} cannot be posted:", *(f"  - {reason}" for reason in reasons)]
+        if remedy:
+            lines.append(remedy)
+        super().__init__("\n".join(lines))
+        self.period = period
+        self.reasons = reasons
+
+
 class TrueUpRefused(ChargebackError):
     """A true-up cannot be set yet; the message names everything that is missing."""
 
@@ -75,12 +105,48 @@ class TrueUpRefused(ChargebackError):
         self.missing = missing
 
 
+class InvalidQuery(ChargebackError):
+    """A question about costs that cannot be asked; `faults`: part of the question → what is wrong with it."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("\n".join(f"{part}: {fault}" for part, fault in faults.items()))
+        self.faults = faults
+
+
+class QueryTooLarge(ChargebackError):
+    """A question about costs whose answer is too large; the message says how to ask for less."""
+
+
+class QueryRefused(ChargebackError):
+    """A question about costs that found no place in time; the same question may be answered in a moment."""
+
+
 class NoRoom(ChargebackError):
     """A period needs more temporary disk than there is."""
 
 
 class InconsistentFile(ChargebackError):
     """A file that would not add up or contradicts itself; the message names the row and the rule."""
+
+
+class NotSignedIn(ChargebackError):
+    """A command changes something and its terminal has no token that can be trusted."""
+
+
+class NotAllowed(ChargebackError):
+    """Somebody may not do something; the message names them and the role that it takes."""
+
+
+class InvalidRequest(ChargebackError):
+    """What somebody asks for makes no sense; the message says why, and what would."""
+
+
+class NotThere(ChargebackError):
+    """What is named does not exist, or not for whoever asks."""
+
+
+class Conflict(ChargebackError):
+    """What is asked for contradicts what is there; the message says what, and what to do instead."""
 
 
 class Superseded(ChargebackError):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import azure.functions as func
 
-from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.log_line import log_line, one_run
+from chargeback.bootstrap import Container
+from chargeback.functions.timer_run import timer_run
+from chargeback.log_line import log_line
 from chargeback.services.configuring.deployed_config import ConfigFiles, apply_deployed
 
 log = logging.getLogger(__name__)
@@ -26,9 +27,9 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("apply_config")
     @bp.timer_trigger(arg_name="timer", schedule=SCHEDULE, run_on_startup=False, use_monitor=True)
     async def apply_config(timer: func.TimerRequest, context: func.Context) -> None:
-        with one_run(context.invocation_id):
+        async with timer_run(container, "apply_config", context):
             now = datetime.now(UTC)
-            folder = container.settings.config_dir or DEPLOYED_CONFIG
+            folder = container.settings.config_folder
             differs = await _follow_deployment(container, folder, now)
             log_line(log, "config_checked", differs=differs, past_due=timer.past_due)
 

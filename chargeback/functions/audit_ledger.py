@@ -2,12 +2,16 @@
 
 import logging
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from chargeback.bootstrap import Container
-from chargeback.log_line import log_line, one_run
-from chargeback.services.usage.audit import Audited
+from chargeback.functions.timer_run import timer_run
+from chargeback.log_line import log_line
+
+if TYPE_CHECKING:
+    from chargeback.services.usage.audit import Audited
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +23,13 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("audit_ledger")
     @bp.timer_trigger(arg_name="timer", schedule="%AUDIT_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def audit_ledger(timer: func.TimerRequest, context: func.Context) -> None:
-        with one_run(context.invocation_id):
+        async with timer_run(container, "audit_ledger", context):
             await container.auditor.audit(datetime.now(UTC), lambda audited: _report(audited, timer))
 
     return bp
 
 
-def _report(audited: Audited, timer: func.TimerRequest) -> None:
+def _report(audited: "Audited", timer: func.TimerRequest) -> None:
     log_line(
         log,
         "audited",

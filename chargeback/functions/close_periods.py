@@ -1,4 +1,4 @@
-"""Timer, daily: closes the periods whose grace period is over, in order."""
+"""Timer, daily: closes the periods whose grace period is over, in order, and makes the journals of closed ones."""
 
 import logging
 from datetime import UTC, datetime
@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
-from chargeback.domain.errors import ClosingRefused
+from chargeback.domain.errors import ClosingRefused, PostingRefused
 from chargeback.domain.periods.lifecycle import BillingPeriod
-from chargeback.log_line import log_line, one_run
+from chargeback.functions.timer_run import timer_run
+from chargeback.log_line import log_line
+from chargeback.services.journals.journal_documents import JournalRecord
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +22,12 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("close_periods")
     @bp.timer_trigger(arg_name="timer", schedule="%CLOSE_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def close_periods(timer: func.TimerRequest, context: func.Context) -> None:
-        with one_run(context.invocation_id):
-            await container.closer.close_due(datetime.now(UTC), lambda outcome: _report(outcome, timer))
+        async with timer_run(container, "close_periods", context):
+            now = datetime.now(UTC)
+            outcomes = await container.closer.close_due(now, lambda outcome: _report(outcome, timer))
+            await container.books_watch.refused(outcomes, now)
+            journals = await container.journals.make_due(now, _report_journal)
+            await container.books_watch.unposted([each for each in journals if isinstance(each, PostingRefused)], now)
 
     return bp
 
@@ -45,4 +51,16 @@ def _report(outcome: BillingPeriod | ClosingRefused, timer: func.TimerRequest) -
             period=outcome.month,
             manifest=outcome.manifest,
             past_due=timer.past_due,
+        )
+
+
+def _report_journal(outcome: JournalRecord | PostingRefused) -> None:
+    if isinstance(outcome, PostingRefused):
+        log_line(
+            log,
+            "posting_refused",
+            about=outcome.period,
+            level=logging.WARNING,
+            period=outcome.period,
+            reasons=" | ".join(outcome.reasons),
         )

@@ -21,7 +21,7 @@ def blueprint(container: Container) -> func.Blueprint:
     async def commit(events: Sequence[bytes]) -> None:
         with one_run():
             await container.ingest.ingest_in_time(events, datetime.now(UTC), emitter=EVENT_GRID)
-        container.nudge_decisions()
+        container.nudge_budgets()
 
     group = GroupCommit(commit)
 
@@ -47,15 +47,17 @@ def to_json(event: func.CloudEvent) -> bytes:
     }
     present = {name: value for name, value in attributes.items() if value is not None}
     try:
-        if not _has_non_number(present.get("data")):
-            return msgspec.json.encode(present)
+        encoded = msgspec.json.encode(present)
+        # The encoder turns NaN and infinities into null, so that only an event with a null is searched for them.
+        if b"null" not in encoded or not _has_non_number(present.get("data")):
+            return encoded
     except UnicodeEncodeError:
         pass
     except RecursionError:
         # Nested deeper than the door takes: quarantine keeps who sent it.
         return msgspec.json.encode({**present, "data": None})
     # A lone surrogate is passed on as the escape that it came as, and NaN or an infinity by its name: ingest refuses
-    # both, where the usual encoder would turn NaN into null.
+    # both.
     return json.dumps(msgspec.to_builtins(present)).encode()
 
 

@@ -1,15 +1,19 @@
-"""Timer: posts what Redis counts to the books."""
+"""Timer: posts what Redis counts to the books, and has people told what is wrong in them."""
 
 import logging
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from chargeback.bootstrap import Container
-from chargeback.log_line import log_line, one_run
+from chargeback.functions.timer_run import timer_run
+from chargeback.log_line import log_line
 from chargeback.services.forecasting.month_spend import month_spend
-from chargeback.services.usage.post import Posted
+
+if TYPE_CHECKING:
+    from chargeback.services.usage.post import Posted
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +25,12 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("post_usage")
     @bp.timer_trigger(arg_name="timer", schedule="%POST_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def post_usage(timer: func.TimerRequest, context: func.Context) -> None:
-        with one_run(context.invocation_id):
+        async with timer_run(container, "post_usage", context):
             now = datetime.now(UTC)
             # A day that cannot be posted keeps no budget from its spend, and no ledger from being looked at.
             async with AsyncExitStack() as afterwards:
                 afterwards.push_async_callback(container.object_index.catch_up)  # the first of them comes last
+                afterwards.push_async_callback(container.books_watch.watch, now)
                 afterwards.push_async_callback(_report_spend, container, now)
                 afterwards.push_async_callback(container.ledger_parts.look, now)
                 await container.poster.post(now, lambda posted: _report(posted, timer))
@@ -33,7 +38,7 @@ def blueprint(container: Container) -> func.Blueprint:
     return bp
 
 
-def _report(posted: Posted, timer: func.TimerRequest) -> None:
+def _report(posted: "Posted", timer: func.TimerRequest) -> None:
     log_line(
         log,
         "posted",

@@ -7,7 +7,8 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.reports.manifest import Manifest
-from chargeback.log_line import log_line, one_run
+from chargeback.functions.timer_run import timer_run
+from chargeback.log_line import log_line
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def blueprint(container: Container) -> func.Blueprint:
             rows = manifest.files[0].rows
             log_line(log, "published", about=period, period=period, rows=rows, past_due=timer.past_due)
 
-        with one_run(context.invocation_id):
+        async with timer_run(container, "publish_reports", context):
             await container.drafts.publish_open(datetime.now(UTC), report)
 
     return bp

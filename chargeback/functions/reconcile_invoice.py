@@ -8,7 +8,8 @@ import azure.functions as func
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import InvoiceMissing
 from chargeback.domain.time.months import Month
-from chargeback.log_line import log_line, one_run
+from chargeback.functions.timer_run import timer_run
+from chargeback.log_line import log_line
 from chargeback.services.running.bulkheads import do_each
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("reconcile_invoice")
     @bp.timer_trigger(arg_name="timer", schedule="%RECONCILE_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def reconcile_invoice(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 by name
-        with one_run(context.invocation_id):
+        async with timer_run(container, "reconcile_invoice", context):
             now, calendar = datetime.now(UTC), (await container.catalogues.current()).calendar
             waiting = await container.periods.open_periods(now, calendar)
             periods = sorted({*waiting, calendar.period_of(now - FRESH), calendar.period_of(now)})

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
-from chargeback.log_line import log_line, one_run
+from chargeback.functions.timer_run import timer_run
+from chargeback.log_line import log_line
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("settle_streams")
     @bp.timer_trigger(arg_name="timer", schedule="%SETTLE_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def settle_streams(timer: func.TimerRequest, context: func.Context) -> None:
-        with one_run(context.invocation_id):
+        async with timer_run(container, "settle_streams", context):
             if container.settings.log_analytics_workspace_id is None:
                 reason = "LOG_ANALYTICS_WORKSPACE_ID is not set, streamed calls stay unsettled"
                 log_line(log, "settle_off", level=logging.WARNING, reason=reason)

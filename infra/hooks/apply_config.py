@@ -31,7 +31,7 @@ def outcome(azure: Azure, endpoint: str, database: str, digest: str) -> dict[str
 def run(azure: Azure, seconds: float = WITHIN, every: float = 10) -> dict[str, Any] | None:
     """Start the function and wait for its record; None where the app does not let this machine in."""
     digest = config_digest(ROOT / "config")
-    endpoint, database = needed("COSMOS_ENDPOINT"), needed("COSMOS_DATABASE")
+    endpoint, database = needed("CHARGEBACK_COSMOS_ENDPOINT"), needed("CHARGEBACK_COSMOS_DATABASE")
     before = outcome(azure, endpoint, database, digest)
     if before is not None:
         return before

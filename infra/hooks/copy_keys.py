@@ -7,24 +7,29 @@ Traffic Manager sends a caller to any service, with the one key that the team ha
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from azure_rest import Azure, AzureRefused
-from deployment import Misconfigured, needed
+from deployment import Misconfigured, needed, read_gateway
+from existing import group_of
 
 VERSION = "2024-05-01"
 BUILT_IN = "master"
 """The subscription that each service makes for itself; nobody calls with it."""
 
 
-def copy_keys(azure: Azure, services: Sequence[str]) -> list[str]:
+def copy_keys(azure: Azure, services: Sequence[str], only: Collection[str] | None = None) -> list[str]:
     """Give each other service the keys of the first one; the teams whose keys differed.
+
+    `only` are the teams of the configuration, where a service has those of others, too.
 
     A subscription that another service does not have, such as one that was made by hand, is named and left alone.
     """
     first, *others = services
-    teams = [item["name"] for item in azure.every(f"{first}/subscriptions", VERSION) if item["name"] != BUILT_IN]
+    listed = [item["name"] for item in azure.every(f"{first}/subscriptions", VERSION) if item["name"] != BUILT_IN]
+    teams = [name for name in listed if only is None or name in only]
     copied = []
     for team in teams if others else ():
         keys = _keys(azure, first, team)
@@ -40,10 +45,10 @@ def copy_keys(azure: Azure, services: Sequence[str]) -> list[str]:
     return copied
 
 
-def rotate(azure: Azure, services: Sequence[str], team: str, which: str) -> None:
+def rotate(azure: Azure, services: Sequence[str], team: str, which: str, only: Collection[str] | None = None) -> None:
     """Make a new key at the first service and copy it; meanwhile the other key of the pair works."""
     azure.manage("POST", f"{services[0]}/subscriptions/{team}/regenerate{which.capitalize()}Key", VERSION)
-    copy_keys(azure, services)
+    copy_keys(azure, services, only)
 
 
 def _keys(azure: Azure, service: str, team: str) -> dict[str, str]:
@@ -69,15 +74,23 @@ def main(azure: Azure, arguments: Sequence[str] = ()) -> int:
     options = parser.parse_args(list(arguments))
     try:
         subscription, group = needed("AZURE_SUBSCRIPTION_ID"), needed("AZURE_RESOURCE_GROUP")
-        services = services_of(f"/subscriptions/{subscription}/resourceGroups/{group}", needed("GATEWAY_NAMES"))
+        home = f"/subscriptions/{subscription}/resourceGroups/{group}"
+        known = os.environ.get("GATEWAY_IDS", "")  # an earlier deployment has none yet
+        services = known.split(",") if known else services_of(home, needed("GATEWAY_NAMES"))
+        only = None
+        if any(group_of(service).casefold() != home.casefold() for service in services):
+            gateway = read_gateway()
+            only = () if gateway.get("metering") else [each["id"] for each in gateway["subscriptions"]]
         if options.rotate:
             team, which = options.rotate
             if which not in ("primary", "secondary"):
                 raise Misconfigured(f"a team has a primary and a secondary key, not {which!r}")
-            rotate(azure, services, team, which)
+            if only is not None and team not in only:
+                raise Misconfigured(f"config/company/gateway.yaml has no subscription {team!r}")
+            rotate(azure, services, team, which, only)
             print(f"keys: the {which} key of {team} is new at {len(services)} service(s).")
         elif len(services) > 1:
-            copied = copy_keys(azure, services)
+            copied = copy_keys(azure, services, only)
             print(f"keys: copied to {len(services) - 1} other service(s): {', '.join(copied) or 'none differed'}.")
     except (Misconfigured, AzureRefused) as error:
         print(f"keys: {error}", file=sys.stderr)

@@ -14,10 +14,12 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # azd runs a hook in its own folder; what is known of models is decided in the product
 
-from chargeback.adapters.config.folders import path_of  # noqa: E402
+from chargeback.adapters.config.folders import path_of, require_company  # noqa: E402
 from chargeback.adapters.config.gateway_tables import geographies, primary_first  # noqa: E402
 from chargeback.domain.deployments.models import Models, models_of  # noqa: E402
 from chargeback.domain.errors import InvalidConfig  # noqa: E402 - after its place is known
+from chargeback.domain.terms.retention import RetentionRule  # noqa: E402
+from chargeback.former_names import FORMER_SETTINGS, FORMER_VARIABLES, adopt_former_names  # noqa: E402
 
 
 class Misconfigured(Exception):
@@ -42,6 +44,8 @@ class Deployment:
         accounts: accounts that are deployed.
         sets: deployments by the name of their set.
         models: what is known of models.
+        retention: how long closed months are kept; None where books.yaml does not say.
+        gateway: config/company/gateway.yaml.
     """
 
     profile: str
@@ -51,6 +55,8 @@ class Deployment:
     accounts: list[dict[str, Any]]
     sets: dict[str, list[dict[str, Any]]]
     models: Models = field(default_factory=lambda: Models(()))
+    retention: RetentionRule | None = None
+    gateway: dict[str, Any] = field(default_factory=dict)
 
     def capacity(self, deployment: Mapping[str, Any]) -> int:
         """The units of a model deployment that this profile takes."""
@@ -64,7 +70,8 @@ class Deployment:
 
 def needed(name: str) -> str:
     """A value of the azd environment. Raises `Misconfigured` where it is missing."""
-    value = os.environ.get(name, "")
+    former = next((before for before, present in FORMER_SETTINGS.items() if present == name), "")
+    value = os.environ.get(name) or os.environ.get(former, "")  # an earlier deployment has its outputs by those names
     if not value:
         raise Misconfigured(
             f"{name} is not set; azd sets it, so run this with azd (azd hooks run …), or: azd env set {name} …"
@@ -72,12 +79,28 @@ def needed(name: str) -> str:
     return value
 
 
+def adopt_variables() -> dict[str, str]:
+    """Read variables that have a former name; return those names with the present ones. Raises `Misconfigured`."""
+    try:
+        return adopt_former_names(os.environ, FORMER_VARIABLES)
+    except InvalidConfig as error:
+        raise Misconfigured(str(error)) from error
+
+
+def profile_name() -> str:
+    """The profile that the azd environment asks for, whichever name it has there. Raises `Misconfigured`."""
+    adopt_variables()
+    return os.environ.get("CHARGEBACK_PROFILE") or "trial"
+
+
 def read_deployment(root: Path = ROOT) -> Deployment:
     """The deployment that the azd environment asks for. Raises `Misconfigured`."""
-    profile = os.environ.get("PROFILE") or "trial"
+    profile = profile_name()
     profiles = _yaml(root / "infra/profiles.yaml")
     if profile not in profiles:
-        raise Misconfigured(f"PROFILE is {profile!r}; it can be {', '.join(profiles)}: azd env set PROFILE trial")
+        raise Misconfigured(
+            f"CHARGEBACK_PROFILE is {profile!r}; it can be {', '.join(profiles)}: azd env set CHARGEBACK_PROFILE trial"
+        )
     parameters = json.loads((root / "infra/main.parameters.json").read_text("utf-8"))["parameters"]
     settings = _merged(profiles[profile], parameters.get("overrides", {}).get("value", {}))
     models, gateway = _config(root, "deployments.yaml"), read_gateway(root)
@@ -88,8 +111,26 @@ def read_deployment(root: Path = ROOT) -> Deployment:
         accounts = [account for account in accounts if account["region"] == gateways[0]["region"]]
     _require_marks(gateway, _served(gateway, accounts))
     return Deployment(
-        profile, needed("AZURE_LOCATION"), settings, gateways, accounts, models["deploymentSets"], read_models(root)
+        profile=profile,
+        location=needed("AZURE_LOCATION"),
+        settings=settings,
+        gateways=gateways,
+        accounts=accounts,
+        sets=models["deploymentSets"],
+        models=read_models(root),
+        retention=_read_retention(root),
+        gateway=gateway,
     )
+
+
+def _read_retention(root: Path) -> RetentionRule | None:
+    if not path_of(root / "config", "books.yaml").exists():
+        return None
+    stated = _config(root, "books.yaml").get("retention")
+    try:
+        return RetentionRule(int(stated["fiscalYearEnd"]), int(stated["years"])) if stated else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise Misconfigured(f"config/company/books.yaml: retention cannot be read: {error!r}") from error
 
 
 def _require_primary(gateways: Sequence[Mapping[str, Any]]) -> None:
@@ -114,7 +155,8 @@ def _require_marks(gateway: Mapping[str, Any], served: set[str]) -> None:
     products = [each for each in gateway["products"] if (each.get("residency") or "") in {"", *served}]
     names = {each["id"] for each in products}
     teams = [each for each in gateway["subscriptions"] if each["product"] in names]
-    for section, mark, found in (("products", "default", products), ("subscriptions", "smokeTest", teams)):
+    marks = (("products", "default", products), ("subscriptions", "smokeTest", teams))
+    for section, mark, found in marks[:1] if gateway.get("metering") else marks:
         if served and sum(bool(each.get(mark)) for each in found) != 1:
             raise Misconfigured(
                 f"config/company/gateway.yaml: {section}: exactly one that this profile deploys needs `{mark}: true`;"
@@ -137,6 +179,7 @@ def read_gateway(root: Path = ROOT) -> dict[str, Any]:
 
 def _config(root: Path, name: str) -> dict[str, Any]:
     try:
+        require_company(root / "config")
         return _yaml(path_of(root / "config", name))
     except InvalidConfig as error:
         raise Misconfigured(str(error)) from error

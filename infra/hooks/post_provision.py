@@ -5,7 +5,8 @@ import secrets
 import sys
 
 from azure_rest import ROLES_HOLD_WITHIN, Azure, AzureRefused
-from deployment import Misconfigured, needed, read_deployment, read_gateway
+from deployment import Misconfigured, needed, profile_name, read_deployment, read_gateway
+from existing import OWNER_TAG
 from leftovers import leftovers
 
 VAULT_SCOPE = "https://vault.azure.net/.default"
@@ -21,25 +22,31 @@ def ensure_events_key(azure: Azure, vault_url: str, seconds: float = ROLES_HOLD_
     except AzureRefused as error:
         if error.status != 404:
             raise
-        body = {"value": secrets.token_urlsafe(32), "attributes": {"enabled": True}}
+        body = {"value": secrets.token_urlsafe(32), "attributes": {"enabled": True}, "tags": _owner()}
         azure.once_roles_hold(lambda: azure.send("PUT", url, body, scope=VAULT_SCOPE), doubt, seconds)
         return True
     return False
 
 
+def _owner() -> dict[str, str]:
+    """Whose key it is: in a vault that others use, only that environment may remove it."""
+    environment = os.environ.get("AZURE_ENV_NAME", "")
+    return {OWNER_TAG: environment} if environment else {}
+
+
 def main(azure: Azure) -> int:
     """Run both; 1 with the reason if one fails."""
     try:
-        made = ensure_events_key(azure, needed("KEY_VAULT_URL"))
+        made = ensure_events_key(azure, needed("CHARGEBACK_KEY_VAULT_URL"))
         print(f"post-provision: the events key {'was made' if made else 'exists'}.")
         group = f"/subscriptions/{needed('AZURE_SUBSCRIPTION_ID')}/resourceGroups/{needed('AZURE_RESOURCE_GROUP')}"
         for leftover in leftovers(azure, group, read_deployment(), read_gateway()):
             print(f"post-provision: {leftover}")
     except (Misconfigured, AzureRefused) as error:
         print(f"post-provision: {error}", file=sys.stderr)
-        if os.environ.get("PROFILE") == "production":
+        if profile_name() == "production":
             print(
-                "post-provision: a private deployment must let this machine in: set ALLOWED_IP_ADDRESSES.",
+                "post-provision: a private deployment must let this machine in: set STORE_IP_ADDRESSES.",
                 file=sys.stderr,
             )
         return 1

@@ -6,8 +6,11 @@ from typing import Any
 
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed, read_deployment
-from preflight import budgets_of
+from existing import existing_ids
+from own_groups import delete_own_groups, groups_of_others
+from preflight import budgets_of, check_names
 from preflight_changes import GUARDED, STORAGE_VERSION, all_in, policy_of
+from remove_from_existing import remove_from_existing
 
 SITES_VERSION = "2024-04-01"
 NETWORK_VERSION = "2024-05-01"
@@ -68,16 +71,34 @@ def refuses(kept: bool, environment: str) -> bool:  # noqa: FBT001 it is what is
     return True
 
 
+def _finish(azure: Azure, subscription: str, environment: str, others: list[str]) -> int:
+    """Delete our groups here, and stop azd: it would delete the groups of others with everything in them."""
+    gone = delete_own_groups(azure, subscription, environment)
+    print(f"down: deleted with all that was in them: {', '.join(gone) or 'no group, as there was none'}.")
+    for unpurged in check_names(azure, f"/subscriptions/{subscription}", environment):
+        print(f"down: {unpurged}")
+    print(
+        "down: everything of this environment is removed. azd is stopped here on purpose, because it would go on to"
+        f" delete groups that are not ours: {', '.join(others) or 'those of the resources that existed'}."
+        " Do not run azd down without this hook. To forget the environment: azd env remove.",
+        file=sys.stderr,
+    )
+    return 1
+
+
 def main(azure: Azure) -> int:
     """Remove what must go first; 1 where it refuses. It asks Azure, because a failed deployment has no outputs."""
     try:
-        settings = read_deployment().settings
+        deployment = read_deployment()
+        settings = deployment.settings
         environment, subscription = needed("AZURE_ENV_NAME"), needed("AZURE_SUBSCRIPTION_ID")
         inside = f"/subscriptions/{subscription}/resourceGroups/rg-{environment}/providers"
         immutable = any(settings["retention"][setting] for setting in GUARDED.values())
         stores = all_in(azure, f"{inside}/Microsoft.Storage/storageAccounts", STORAGE_VERSION) if immutable else []
         if refuses(bool(stores), environment):
             return 1
+        for removed in remove_from_existing(azure, deployment, environment):
+            print(f"down: {removed}.")
         for store in stores:
             released = ", ".join(release(azure, store["id"]))
             print(f"down: immutability policies of {store['name']} removed: {released or 'it had none'}.")
@@ -86,6 +107,9 @@ def main(azure: Azure) -> int:
             print("down: deleting the function app first; its subnet is free within an hour.")
             leave_network(azure, app["id"])
         remove_budget(azure, subscription, environment)
+        others = groups_of_others(azure, subscription, environment)
+        if others or existing_ids(deployment):
+            return _finish(azure, subscription, environment, others)
     except (Misconfigured, AzureRefused) as error:
         print(f"down: {error}", file=sys.stderr)
         return 1

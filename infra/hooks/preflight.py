@@ -1,19 +1,22 @@
 """Before anything is created: names every obstacle to the deployment in this subscription, with its remedy."""
 
+import dataclasses
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from azure_rest import Azure, AzureRefused
-from deployment import Deployment, Misconfigured, Note, needed, read_deployment
+from deployment import Deployment, Misconfigured, Note, adopt_variables, needed, read_deployment
 from preflight_changes import check_immutability, check_profile, check_resources, has_functions, locked_containers
+from preflight_existing import check_existing, held_roles
 from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes
 from preflight_models import check_models
+from preflight_retention import check_kept, check_lifecycle
+from rights import may
 
 # Resource types by where they go: the pipeline's region, the gateway regions, the regions of the accounts.
 PIPELINE = {
@@ -45,19 +48,29 @@ def check(azure: Azure, deployment: Deployment, subscription: str, environment: 
         refused = list(check_profile(group, deployment))
         yield from refused or check_resources(azure, base, name, deployment)
         yield from check_immutability(azure, base, name, deployment)
+        yield from check_lifecycle(azure, base, name, deployment)
         yield from check_redis(azure, base, name)
     yield from check_environment_name(environment)
     yield from check_shape(deployment)
     yield from check_sizes(deployment)
+    yield from check_kept(deployment)
     yield from check_permissions(azure, base)
     yield from check_providers(azure, base, deployment)
     yield from check_functions(azure, base, deployment)
     yield from check_cosmos_zones(azure, base, deployment)
-    yield from check_models(azure, base, name, deployment, datetime.now(UTC).date())
+    yield from check_existing(azure, deployment, environment)
+    made = without_existing(deployment)
+    yield from check_models(azure, base, name, made, datetime.now(UTC).date())
     if group is None:
-        yield from check_quota(azure, base, deployment)  # a second run would count its own deployments against itself
+        yield from check_quota(azure, base, made)  # a second run would count its own deployments against itself
         yield from check_names(azure, base, environment)
         yield from check_host_name()
+
+
+def without_existing(deployment: Deployment) -> Deployment:
+    """The same deployment with only those accounts that it makes."""
+    accounts = [account for account in deployment.accounts if not account.get("resourceId")]
+    return dataclasses.replace(deployment, accounts=accounts)
 
 
 def check_environment_name(environment: str) -> Iterator[str]:
@@ -82,6 +95,7 @@ def check_host_name() -> Iterator[str]:
 def check_shape(deployment: Deployment) -> Iterator[str]:
     """What the configuration and the profile must agree on."""
     primary = deployment.gateways[0]["region"]
+    made = [gateway for gateway in deployment.gateways if not gateway.get("resourceId")]
     sku, private = deployment.settings["gatewaySku"], deployment.settings["privateNetwork"]
     if not deployment.accounts:
         yield (
@@ -95,31 +109,27 @@ def check_shape(deployment: Deployment) -> Iterator[str]:
             f" the primary gateway region: azd env set AZURE_LOCATION {primary}"
         )
     spans = deployment.settings["gatewayTopology"] == "spanning"
-    if len(deployment.gateways) > 1 and spans and sku != "Premium":
+    if len(made) > 1 and spans and sku != "Premium":
         yield (
-            f"only gatewaySku Premium spans {len(deployment.gateways)} gateway regions, not {sku}:"
+            f"only gatewaySku Premium spans {len(made)} gateway regions, not {sku}:"
             " set gatewayTopology to perRegion, which makes a service in each."
         )
-    if len(deployment.gateways) > 1 and not os.environ.get("GATEWAY_HOST_NAME"):
+    if len(made) == len(deployment.gateways) > 1 and not os.environ.get("GATEWAY_HOST_NAME"):
         yield Note(
             "Traffic Manager answers only by DNS, so callers cannot use it without GATEWAY_HOST_NAME and its"
             " certificate ('Before production' in docs/deploy.md); until then they use the host names of the services."
         )
-    if private and sku != "Premium":
+    if private and made and sku != "Premium":
         yield f"privateNetwork needs gatewaySku Premium, not {sku}: the others cannot be injected into the network."
 
 
 def check_permissions(azure: Azure, base: str) -> Iterator[str]:
     """Role assignments are part of the deployment, and so are roles of our own."""
-    granted = azure.every(f"{base}/providers/Microsoft.Authorization/permissions", "2022-04-01")
     for wanted, meaning in (
         ("microsoft.authorization/roleassignments/write", "assign roles"),
         ("microsoft.authorization/roledefinitions/write", "make roles"),
     ):
-        if not any(
-            _covers(entry.get("actions", ()), wanted) and not _covers(entry.get("notActions", ()), wanted)
-            for entry in granted
-        ):
+        if not may(azure, base, wanted):
             yield (
                 f"you may not {meaning} in this subscription: you need Owner, or Contributor with"
                 " User Access Administrator."
@@ -197,11 +207,6 @@ def _budgeted(budget: dict[str, Any]) -> list[str]:
     return list(tag.get("values") or ()) if tag.get("name") == "azd-env-name" else []
 
 
-def _covers(patterns: Iterable[str], action: str) -> bool:
-    """Azure's wildcard stands for any string, even in the middle: Microsoft.Authorization/*/Write."""
-    return any(fnmatchcase(action, pattern.lower()) for pattern in patterns)
-
-
 def _regions(names: Iterable[str]) -> set[str]:
     return {name.replace(" ", "").lower() for name in names}
 
@@ -209,14 +214,22 @@ def _regions(names: Iterable[str]) -> set[str]:
 def main(azure: Azure) -> int:
     """Print every obstacle; 1 if there is one."""
     try:
+        renamed = adopt_variables()
         subscription, environment = needed("AZURE_SUBSCRIPTION_ID"), needed("AZURE_ENV_NAME")
-        findings = list(check(azure, read_deployment(), subscription, environment))
+        deployment = read_deployment()
+        findings = list(check(azure, deployment, subscription, environment))
         here = (azure, f"/subscriptions/{subscription}", f"rg-{environment}")
         values = {
             "BUDGET_START_DATE": budget_month(azure, subscription, environment),
             "IMMUTABILITY_LOCKED": ",".join(locked_containers(*here)),
+            "HELD_ROLES": ",".join(held_roles(azure, deployment, environment)),
             "FUNCTIONS_DEPLOYED": "true" if has_functions(*here) else "false",
+            **{present: os.environ[present] for present in renamed.values()},
         }
+        findings += [
+            Note(f'{former} is now called {present}, and gets that name: azd env set {former} ""')
+            for former, present in renamed.items()
+        ]
     except (Misconfigured, AzureRefused) as error:
         findings = [str(error)]
     notes = [each for each in findings if isinstance(each, Note)]

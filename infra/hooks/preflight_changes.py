@@ -22,7 +22,7 @@ def check_profile(group: dict[str, Any], deployment: Deployment) -> Iterator[str
     if before != deployment.profile:
         yield (
             f"this environment was deployed as {before}, and {deployment.profile} cannot be reached from it in place:"
-            f" azd env new <another name>, or azd env set PROFILE {before}"
+            f" azd env new <another name>, or azd env set CHARGEBACK_PROFILE {before}"
         )
 
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from azure_rest import Azure, AzureRefused
 from copy_keys import VERSION, services_of
-from deployment import Misconfigured, needed
+from deployment import Misconfigured, needed, profile_name
 from post_provision import VAULT_SCOPE, VAULT_VERSION
 
 NAME = "rehearsal"
@@ -186,9 +186,10 @@ def main(azure: Azure, vaults: str = "https://{}.vault.azure.net") -> int:
         return 0
     try:
         os.environ.update(json.loads(azd("env", "get-values", "--output", "json", output=True)))
-        if os.environ.get("PROFILE") != "rehearsal":
+        if profile_name() != "rehearsal":
             raise Misconfigured(
-                "this is not a rehearsal: PROFILE has another value, and callers do not trust such a certificate"
+                "this is not a rehearsal: CHARGEBACK_PROFILE has another value,"
+                " and callers do not trust such a certificate"
             )
         run(azure, host_name, vaults.format(needed("GATEWAY_VAULT_NAME")))
     except (Misconfigured, AzureRefused) as error:

@@ -1,5 +1,5 @@
 metadata name = 'Posted books'
-metadata description = 'Cosmos DB with the containers `usage`, `control` and `objects`; data is reached by Entra identities only.'
+metadata description = 'Cosmos DB with the containers `usage`, `control`, `objects`, `alerts` and `audit-log`; data is reached by Entra identities only.'
 
 import { retentionSettings } from '../types.bicep'
 
@@ -32,6 +32,8 @@ var containers = [
   { name: 'usage', partitionKey: '/day', unindexed: ['/summary/*'] }
   { name: 'control', partitionKey: '/kind', unindexed: [] }
   { name: 'objects', partitionKey: '/id', unindexed: ['/owner/?', '/product/?', '/backend/?', '/deployment/?'] }
+  { name: 'alerts', partitionKey: '/type', unindexed: ['/document/*'] } // what is searched for stands beside the document
+  { name: 'audit-log', partitionKey: '/part', unindexed: ['/text/?', '/hash/?'] }
 ]
 var locations = union([location], empty(secondaryLocation) ? [] : [secondaryLocation])
 
@@ -71,7 +73,7 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
       resource: {
         id: item.name
         partitionKey: { paths: [item.partitionKey], kind: 'Hash', version: 2 }
-        defaultTtl: item.name == 'objects' ? -1 : null // documents say themselves how long they live, most for ever
+        defaultTtl: contains(['objects', 'alerts'], item.name) ? -1 : null // documents say themselves how long they live, most for ever
         indexingPolicy: {
           indexingMode: 'consistent'
           includedPaths: [{ path: '/*' }]
@@ -80,6 +82,15 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
       }
       options: serverless ? {} : { autoscaleSettings: { maxThroughput: throughput } }
     }
+  }
+]
+
+@batchSize(1)
+resource roleDefinitions 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2025-10-15' = [
+  for role in items(loadYamlContent('../cosmos-roles.yaml')): {
+    parent: account
+    name: guid(resourceGroup().id, role.key) // as roles.bicep names it
+    properties: { roleName: role.key, type: 'CustomRole', assignableScopes: [account.id], permissions: [{ dataActions: role.value.dataActions }] }
   }
 ]
 

@@ -6,7 +6,7 @@ param cosmosName string
 @description('Required. Redis cluster.')
 param redisName string
 @description('Required. Cosmos DB roles.')
-param cosmos { principal: int, key: string, roleId: string, *: string }[]
+param cosmos { principal: int, key: string, role: string, roleId: string, on: string, *: string }[]
 @description('Required. Who may use Redis.')
 param redis { principal: int, key: string, *: string }[]
 @description('Required. Principal ids; an assignment names one by its index.')
@@ -25,15 +25,19 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' existin
   name: 'default'
 }
 
+// The app once had the contributor's role on the whole account. Its assignment there keeps its name, so that the role
+// that it has instead takes its place, and does not stand beside it.
+var former = { 'Chargeback Document Creator': '00000000-0000-0000-0000-000000000002' }
+
 // One after the other: the account locks itself for each.
 @batchSize(1)
 resource cosmosRoles 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-15' = [
   for a in cosmos: {
     parent: account
-    name: guid(account.id, a.key, a.roleId)
+    name: a.on == 'cosmos' ? guid(account.id, a.key, former[?a.role] ?? a.roleId) : guid(account.id, a.key, a.roleId, a.on)
     properties: {
       principalId: principalIds[a.principal]
-      scope: account.id
+      scope: a.on == 'cosmos' ? account.id : '${account.id}/dbs/chargeback/colls/${split(a.on, '/')[1]}'
       roleDefinitionId: '${account.id}/sqlRoleDefinitions/${a.roleId}'
     }
   }

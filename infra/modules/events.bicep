@@ -1,5 +1,5 @@
-metadata name = 'Usage events'
-metadata description = 'The Event Grid topic to which the gateway publishes one CloudEvent for each call.'
+metadata name = 'Events'
+metadata description = 'An Event Grid topic of CloudEvents, with an identity that writes its dead letters.'
 
 @description('Required. Azure region.')
 param location string

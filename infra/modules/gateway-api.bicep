@@ -1,12 +1,19 @@
 metadata name = 'Gateway API'
 metadata description = 'The Azure OpenAI API with its operations and policy, and logs of token counts without a word of content.'
 
-import { apiConfig } from '../types.bicep'
+import { apiConfig, sharingConfig } from '../types.bicep'
+import { publishedText } from '../shared-service.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
 @description('Required. The API.')
 param api apiConfig
+@description('Optional. What distinguishes a service that others use; empty for our own.')
+param sharing sharingConfig = { prefix: '', mark: '' }
+
+var policyText = loadTextContent('../../apim-policies/api.xml')
+var rules = loadYamlContent('../../apim-policies/shared-service.yaml').changes
+var marks = empty(sharing.mark) ? {} : { description: sharing.mark }
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
   name: serviceName
@@ -14,14 +21,17 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
 
 resource published 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
   parent: service
-  name: api.id
-  properties: {
-    displayName: api.name
-    path: api.path
-    protocols: ['https']
-    subscriptionRequired: api.subscriptionRequired
-    subscriptionKeyParameterNames: { header: api.subscriptionKeyHeader, query: api.subscriptionKeyQuery }
-  }
+  name: '${sharing.prefix}${api.id}'
+  properties: union(
+    {
+      displayName: api.name
+      path: api.path
+      protocols: ['https']
+      subscriptionRequired: api.subscriptionRequired
+      subscriptionKeyParameterNames: { header: api.subscriptionKeyHeader, query: api.subscriptionKeyQuery }
+    },
+    marks
+  )
 }
 
 resource operation 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' = [
@@ -43,10 +53,11 @@ resource operation 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' 
 resource policy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = {
   parent: published
   name: 'policy'
-  properties: { format: 'xml', value: loadTextContent('../../apim-policies/api.xml') }
+  properties: { format: 'xml', value: publishedText(policyText, sharing.prefix, rules) }
 }
 
-resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
+// A service has one of this name; the log of an API is known to work with no other.
+resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = if (empty(sharing.prefix)) {
   parent: service
   name: 'azuremonitor'
   properties: { loggerType: 'azureMonitor', isBuffered: true }
@@ -55,7 +66,8 @@ resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
 // learn.microsoft.com/azure/templates/microsoft.apimanagement/service/diagnostics: the values of these are masked in Url.
 var masking = { headers: [], queryParams: map(api.maskedQuery, parameter => { value: parameter, mode: 'Mask' }) }
 
-resource everyApi 'Microsoft.ApiManagement/service/diagnostics@2024-05-01' = {
+// A setting of the whole service: one that others use keeps its own.
+resource everyApi 'Microsoft.ApiManagement/service/diagnostics@2024-05-01' = if (empty(sharing.prefix)) {
   parent: service
   name: 'azuremonitor'
   properties: {

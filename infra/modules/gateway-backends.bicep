@@ -1,7 +1,7 @@
 metadata name = 'Gateway backends'
 metadata description = 'A backend for each account. The policy names each one that it asks; none has a circuit breaker, because a refusal is about one deployment or one call, and a breaker would close the account to all others.'
 
-import { accountConfig } from '../types.bicep'
+import { accountConfig, sharingConfig } from '../types.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
@@ -9,6 +9,8 @@ param serviceName string
 param accounts accountConfig[]
 @description('Required. Base address of each account, in the order of `accounts`.')
 param endpoints string[]
+@description('Optional. What distinguishes a service that others use; empty for our own.')
+param sharing sharingConfig = { prefix: '', mark: '' }
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
   name: serviceName
@@ -17,12 +19,12 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
 resource backend 'Microsoft.ApiManagement/service/backends@2024-05-01' = [
   for (item, i) in accounts: {
     parent: service
-    name: item.account
+    name: '${sharing.prefix}${item.account}'
     properties: {
       type: 'Single'
       protocol: 'http'
       url: '${endpoints[i]}/openai'
-      description: 'Azure OpenAI in ${item.region}'
+      description: trim('Azure OpenAI in ${item.region} ${sharing.mark}')
       tls: { validateCertificateChain: true, validateCertificateName: true }
     }
   }

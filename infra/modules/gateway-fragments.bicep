@@ -1,14 +1,20 @@
 metadata name = 'Gateway fragments'
 metadata description = 'The policy fragments of apim-policies/fragments as they are written, and those that the configuration generates.'
 
+import { sharingConfig } from '../types.bicep'
+import { publishedText } from '../shared-service.bicep'
+
 @description('Required. API Management service.')
 param serviceName string
 @description('Required. Fragments that hold the tables of the configuration.')
 param tables { name: string, value: string }[]
+@description('Optional. What distinguishes a service that others use; empty for our own.')
+param sharing sharingConfig = { prefix: '', mark: '' }
 
 var written = [
   { name: 'account', value: loadTextContent('../../apim-policies/fragments/account.xml') }
   { name: 'admit', value: loadTextContent('../../apim-policies/fragments/admit.xml') }
+  { name: 'ask', value: loadTextContent('../../apim-policies/fragments/ask.xml') }
   { name: 'decide', value: loadTextContent('../../apim-policies/fragments/decide.xml') }
   { name: 'describe', value: loadTextContent('../../apim-policies/fragments/describe.xml') }
   { name: 'exhaust', value: loadTextContent('../../apim-policies/fragments/exhaust.xml') }
@@ -32,6 +38,9 @@ var written = [
   { name: 'unstore', value: loadTextContent('../../apim-policies/fragments/unstore.xml') }
 ]
 
+var rules = loadYamlContent('../../apim-policies/shared-service.yaml').changes
+var marks = empty(sharing.mark) ? {} : { description: sharing.mark }
+
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
   name: serviceName
 }
@@ -39,7 +48,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
 resource fragment 'Microsoft.ApiManagement/service/policyFragments@2024-05-01' = [
   for item in concat(written, tables): {
     parent: service
-    name: item.name
-    properties: { format: 'xml', value: item.value }
+    name: '${sharing.prefix}${item.name}'
+    properties: union({ format: 'xml', value: publishedText(item.value, sharing.prefix, rules) }, marks)
   }
 ]

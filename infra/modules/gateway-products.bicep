@@ -1,7 +1,7 @@
 metadata name = 'Gateway products'
 metadata description = 'Products; each gives access to the API.'
 
-import { productConfig } from '../types.bicep'
+import { productConfig, sharingConfig } from '../types.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
@@ -9,6 +9,8 @@ param serviceName string
 param apiName string
 @description('Required. Products.')
 param products productConfig[]
+@description('Optional. What distinguishes a service that others use; empty for our own.')
+param sharing sharingConfig = { prefix: '', mark: '' }
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
   name: serviceName
@@ -20,7 +22,7 @@ resource product 'Microsoft.ApiManagement/service/products@2024-05-01' = [
     name: item.id
     properties: {
       displayName: item.name
-      description: '${item.tokensPerMinute} tokens and ${item.requestsPerMinute} requests a minute for each subscription'
+      description: trim('${item.tokensPerMinute} tokens and ${item.requestsPerMinute} requests a minute for each subscription ${sharing.mark}')
       subscriptionRequired: true
       approvalRequired: true
       state: 'published'

@@ -14,11 +14,11 @@ var throttled = ['ClientAccountBandwidthThrottlingError', 'ClientAccountRequestT
 var accounts = map([watched.storage, watched.hostStorage], name => resourceId('Microsoft.Storage/storageAccounts', name))
 var cosmos = resourceId('Microsoft.DocumentDB/databaseAccounts', watched.cosmos)
 var redis = resourceId('Microsoft.Cache/redisEnterprise', watched.redis)
-var vaults = map([watched.vault, watched.certificateVault], name => resourceId('Microsoft.KeyVault/vaults', name))
+var vaults = map(filter([watched.vault, watched.certificateVault], name => !empty(name)), name => resourceId('Microsoft.KeyVault/vaults', name))
 var topic = resourceId('Microsoft.EventGrid/topics', watched.topic)
+var topics = [topic, resourceId('Microsoft.EventGrid/topics', watched.alertTopic)]
 var app = resourceId('Microsoft.Web/sites', watched.app)
 var gateways = map(watched.gateways, name => resourceId('Microsoft.ApiManagement/service', name))
-var models = map(watched.models, name => resourceId('Microsoft.CognitiveServices/accounts', name))
 var profiles = empty(watched.traffic) ? [] : [resourceId('Microsoft.Network/trafficManagerProfiles', watched.traffic)]
 // The classic tiers have one measure of their load, the v2 tiers have two.
 var loads = contains(watched.gatewaySku, 'V2')
@@ -29,9 +29,9 @@ var loads = contains(watched.gatewaySku, 'V2')
 // each: dimension whose values have an alert of their own; only: values of a dimension that count
 var metrics = concat(
   [
-    { name: 'dead-lettered', section: 'Events', severity: 1, on: [topic], metric: 'DeadLetteredCount', take: 'Total', above: 0 }
+    { name: 'dead-lettered', section: 'Events', severity: 1, on: topics, metric: 'DeadLetteredCount', take: 'Total', above: 0 }
     { name: 'events-dropped', section: 'Events', severity: 1, on: [topic], metric: 'DroppedEventCount', take: 'Total', above: 0 }
-    { name: 'publishing-fails', section: 'Events', severity: 1, on: [topic], metric: 'PublishFailCount', take: 'Total', above: 10 }
+    { name: 'publishing-fails', section: 'Events', severity: 1, on: topics, metric: 'PublishFailCount', take: 'Total', above: 10 }
     // Event Grid waits 30 seconds for an answer, and delivers again when there is none.
     { name: 'delivery-slow', section: 'Events', severity: 2, on: [topic], metric: 'DestinationProcessingDurationInMs', take: 'Average', above: 15000 }
     { name: 'redis-memory', section: 'Stores', severity: 1, on: [redis], metric: 'usedmemorypercentage', take: 'Maximum', above: 80 }
@@ -43,7 +43,7 @@ var metrics = concat(
     { name: 'vault-busy', section: 'Stores', severity: 2, on: vaults, metric: 'SaturationShoebox', take: 'Average', above: 75 }
     { name: 'functions-memory', section: 'Books', severity: 2, on: [app], metric: 'MemoryWorkingSet', take: 'Average', above: watched.functionMemoryMB * 943718, each: 'Instance' } // nine tenths of it, in bytes
     { name: 'functions-instances', section: 'Books', severity: 2, on: [app], metric: 'InstanceCount', take: 'Average', above: watched.functionMaximumInstances * 8 / 10 }
-    { name: 'model-throttled', section: 'Callers', severity: 2, on: models, metric: 'AzureOpenAIRequests', take: 'Total', above: 50, only: { StatusCode: ['429'] }, each: 'ModelDeploymentName' }
+    { name: 'model-throttled', section: 'Callers', severity: 2, on: watched.models, metric: 'AzureOpenAIRequests', take: 'Total', above: 50, only: { StatusCode: ['429'] }, each: 'ModelDeploymentName' }
     { name: 'traffic-endpoint', section: 'Callers', severity: 1, on: profiles, metric: 'ProbeAgentCurrentEndpointStateByProfileResourceId', take: 'Maximum', below: 1, each: 'EndpointName' }
   ],
   map(loads, load => { name: load.name, section: 'Callers', severity: 1, on: gateways, metric: load.metric, take: 'Average', above: 75 })

@@ -1,6 +1,7 @@
 metadata name = 'Monitoring'
 metadata description = 'Log Analytics, Application Insights and the action group that alerts go to.'
 
+import { placeOf } from '../existing.bicep'
 import { listed } from '../private-targets.bicep'
 import { retentionSettings } from '../types.bicep'
 
@@ -22,8 +23,18 @@ param alertWebhooks string
 @secure()
 @description('Required. Address of a Teams workflow that posts what it gets to a channel; empty for none.')
 param alertTeamsUrl string
+@description('Required. Id of a workspace that exists, whose settings are left as they are; empty where one is made.')
+param existingWorkspaceId string
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
+var workspaceResourceId = empty(existingWorkspaceId) ? workspace.id : existingWorkspaceId
+var existingPlace = empty(existingWorkspaceId) ? null : placeOf(existingWorkspaceId)
+
+resource existingWorkspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = if (!empty(existingWorkspaceId)) {
+  scope: resourceGroup(existingPlace.?subscriptionId ?? subscription().subscriptionId, existingPlace.?group ?? resourceGroup().name)
+  name: existingPlace.?name ?? names.workspace
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = if (empty(existingWorkspaceId)) {
   name: names.workspace
   location: location
   tags: tags
@@ -37,7 +48,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
 
 // Settlement reads lost events and tokens of streams from these tables. Usage events name persons, so not for years.
 resource gatewayTables 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [
-  for table in ['ApiManagementGatewayLogs', 'ApiManagementGatewayLlmLog']: {
+  for table in (empty(existingWorkspaceId) ? ['ApiManagementGatewayLogs', 'ApiManagementGatewayLlmLog'] : []): {
     parent: workspace
     name: table
     properties: { retentionInDays: retention.logs, totalRetentionInDays: retention.gatewayLogs }
@@ -49,7 +60,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   location: location
   tags: tags
   kind: 'web'
-  properties: { Application_Type: 'web', WorkspaceResourceId: workspace.id, DisableLocalAuth: true }
+  properties: { Application_Type: 'web', WorkspaceResourceId: workspaceResourceId, DisableLocalAuth: true }
 }
 
 // A Teams workflow takes a card, not the common alert schema: this turns one into the other.
@@ -91,9 +102,9 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
 }
 
 @description('Resource id of the workspace.')
-output workspaceResourceId string = workspace.id
+output workspaceResourceId string = workspaceResourceId
 @description('Id that queries name the workspace by.')
-output workspaceCustomerId string = workspace.properties.customerId
+output workspaceCustomerId string = empty(existingWorkspaceId) ? workspace!.properties.customerId : existingWorkspace!.properties.customerId
 @description('Resource id of Application Insights.')
 output insightsResourceId string = insights.id
 @description('Where telemetry is sent; not a credential, as local authentication is off.')

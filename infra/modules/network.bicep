@@ -9,10 +9,6 @@ param tags object
 param name string
 @description('Required. Address space, a /16.')
 param addressPrefix string
-@description('Required. First label of the host name of the gateway\'s public address.')
-param gatewayLabel string
-@description('Required. True: spread over availability zones.')
-param zoneRedundant bool
 @description('Required. True: the functions are in this network, and need a subnet with a way out.')
 param withFunctions bool
 @description('Required. Workspace that gets the logs.')
@@ -24,16 +20,6 @@ module rules 'network-rules.bicep' = {
 
 module outbound 'outbound.bicep' = if (withFunctions) {
   params: { location: location, tags: tags, name: name }
-}
-
-// A service in a network has an address of its own, which zones require.
-resource gatewayAddress 'Microsoft.Network/publicIPAddresses@2025-05-01' = {
-  name: '${name}-gateway'
-  location: location
-  tags: tags
-  sku: { name: 'Standard' }
-  zones: zoneRedundant ? ['1', '2', '3'] : null
-  properties: { publicIPAllocationMethod: 'Static', publicIPAddressVersion: 'IPv4', dnsSettings: { domainNameLabel: gatewayLabel } }
 }
 
 resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {

@@ -15,6 +15,8 @@ param watched watchedResources
 param gatewayHosts { name: string, host: string }[]
 @description('Required. Host of the functions, which must answer from outside once the app is deployed.')
 param functions { host: string, deployed: bool }
+@description('Required. APIs whose calls the queries are about, in a service that others use; the one of our own where empty.')
+param apis string[]
 
 var targets = concat(
   map(gatewayHosts, each => { name: each.name, enabled: true, url: 'https://${each.host}/status-0123456789abcdef' }),
@@ -27,8 +29,7 @@ module alerts 'alerts.bicep' = {
     tags: tags
     workspaceResourceId: monitoring.workspaceResourceId
     actionGroupResourceId: monitoring.actionGroupResourceId
-    budgets: loadYamlContent('../../config/company/budgets.yaml').budgets
-    booksCurrency: last(loadYamlContent('../../config/company/books.yaml').books)!.currency
+    apis: apis
   }
 }
 
@@ -51,5 +52,5 @@ module availability 'availability.bicep' = {
 }
 
 module workbook 'workbook.bicep' = {
-  params: { location: location, tags: tags, workspaceResourceId: monitoring.workspaceResourceId }
+  params: { location: location, tags: tags, workspaceResourceId: monitoring.workspaceResourceId, apis: apis }
 }

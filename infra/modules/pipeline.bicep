@@ -1,14 +1,14 @@
 metadata name = 'Pipeline'
-metadata description = 'The topic that usage events arrive at, and the functions that turn them into books.'
+metadata description = 'The topic that usage events arrive at, the functions that turn them into books, and the topic of alerts.'
 
-import { profileSettings } from '../types.bicep'
+import { profileSettings, serviceConfig } from '../types.bicep'
 
 @description('Required. Azure region.')
 param location string
 @description('Required. Tags of every resource.')
 param tags object
 @description('Required. Names of the resources.')
-param names { topic: string, app: string, plan: string, functionsIdentity: string, askingIdentity: string, *: string }
+param names { topic: string, alertTopic: string, app: string, plan: string, functionsIdentity: string, askingIdentity: string, *: string }
 @description('Required. The profile.')
 param settings profileSettings
 @description('Required. Subnet of the functions; empty for none.')
@@ -22,8 +22,12 @@ param stores {
 param appOptions object
 @description('Required. Tokens of emitters and of the gateway: their tenant, and the audience with which the gateway asks the functions.')
 param tokens { tenantId: string, ownersAudience: string }
-@description('Required. Host of the gateway in each region, which is told what budgets decide.')
-param gatewayHosts { location: string, host: string }[]
+@description('Required. Where each region of the gateway is told what budgets decide.')
+param decisionEndpoints object
+@description('Required. APIs whose calls are counted, in a service that others use; all where empty.')
+param apis string[]
+@description('Required. Services that others use, which ask under their own identity.')
+param askingServices serviceConfig[]
 @description('Required. Where logs and telemetry go.')
 param monitoring { workspaceResourceId: string, workspaceCustomerId: string, insightsConnectionString: string }
 
@@ -36,11 +40,25 @@ module asking 'identity.bicep' = {
   params: { location: location, tags: tags, name: names.askingIdentity }
 }
 
+module askingPrincipals 'service-principals.bicep' = {
+  params: { services: askingServices }
+}
+
 module topic 'events.bicep' = {
   params: {
     location: location
     tags: tags
     name: names.topic
+    private: settings.privateNetwork
+    workspaceResourceId: monitoring.workspaceResourceId
+  }
+}
+
+module alertTopic 'events.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    name: names.alertTopic
     private: settings.privateNetwork
     workspaceResourceId: monitoring.workspaceResourceId
   }
@@ -55,16 +73,19 @@ module functions 'functions.bicep' = {
     identity: { resourceId: identity.outputs.resourceId, clientId: identity.outputs.clientId }
     appSettings: union(appOptions, {
       AZURE_CLIENT_ID: identity.outputs.clientId
-      STORAGE_ACCOUNT_URL: stores.endpoints.blob
-      COSMOS_ENDPOINT: stores.endpoints.cosmos
-      COSMOS_DATABASE: stores.endpoints.cosmosDatabase
-      REDIS_URL: stores.endpoints.redis
-      KEY_VAULT_URL: stores.endpoints.vault
+      CHARGEBACK_STORAGE_ACCOUNT_URL: stores.endpoints.blob
+      CHARGEBACK_COSMOS_ENDPOINT: stores.endpoints.cosmos
+      CHARGEBACK_COSMOS_DATABASE: stores.endpoints.cosmosDatabase
+      CHARGEBACK_REDIS_URL: stores.endpoints.redis
+      CHARGEBACK_KEY_VAULT_URL: stores.endpoints.vault
+      ALERTS_TOPIC_ENDPOINT: alertTopic.outputs.endpoint
       LOG_ANALYTICS_WORKSPACE_ID: monitoring.workspaceCustomerId
+      GATEWAY_APIS: join(apis, ',')
       ENTRA_TENANT_ID: tokens.tenantId
       OWNERS_AUDIENCE: tokens.ownersAudience
       OWNERS_CLIENT_ID: asking.outputs.clientId
-      DECISIONS_ENDPOINTS: string(toObject(gatewayHosts, each => each.location, each => 'https://${each.host}/budgets/decisions'))
+      OWNERS_PRINCIPAL_IDS: join(askingPrincipals.outputs.principalIds, ',')
+      DECISIONS_ENDPOINTS: string(decisionEndpoints)
     })
     insightsConnectionString: monitoring.insightsConnectionString
     scale: {
@@ -79,12 +100,15 @@ module functions 'functions.bicep' = {
 }
 
 @description('Principals that roles are given to.')
-output principals { functions: string, topic: string } = {
+output principals { functions: string, topic: string, alertTopic: string } = {
   functions: identity.outputs.principalId
   topic: topic.outputs.principalId
+  alertTopic: alertTopic.outputs.principalId
 }
 @description('Topic: resource id and where events go.')
 output topic { resourceId: string, endpoint: string } = { resourceId: topic.outputs.resourceId, endpoint: topic.outputs.endpoint }
+@description('Resource id of the topic of alerts.')
+output alertTopicResourceId string = alertTopic.outputs.resourceId
 @description('What the gateway needs to know of the functions: as whom it asks them, who they are, and where they say who owns an object and what budgets decide.')
 output answers { askingClientId: string, clientId: string, owners: string, decisions: string } = {
   askingClientId: asking.outputs.clientId

@@ -11,6 +11,8 @@ param networkResourceId string
 param subnetResourceId string
 @description('Required. What to reach: its resource, sub-resource group and DNS zone.')
 param targets { name: string, resourceId: string, group: string, zone: string }[]
+@description('Optional. Ids of private DNS zones that exist, by whose names the network resolves; the others are made.')
+param existingZones string[] = []
 
 var zoneNames = {
   blob: 'privatelink.blob.${environment().suffixes.storage}'
@@ -22,7 +24,19 @@ var zoneNames = {
   models: 'privatelink.openai.azure.com'
 }
 
-var used = filter(items(zoneNames), zone => contains(map(targets, target => target.zone), zone.key)) // an empty zone would hide the name from all
+// A zone that exists is known by the first labels of its name, because the rest depends on the cloud.
+var labels = {
+  blob: 'privatelink.blob'
+  cosmos: 'privatelink.documents'
+  redis: 'privatelink.redis'
+  events: 'privatelink.eventgrid'
+  vault: 'privatelink.vaultcore'
+  functions: 'privatelink.azurewebsites'
+  models: 'privatelink.openai'
+}
+var known = toObject(existingZones, id => join(take(split(toLower(last(split(id, '/'))), '.'), 2), '.'))
+// An empty zone would hide the name from all.
+var used = filter(items(zoneNames), zone => contains(map(targets, target => target.zone), zone.key) && !contains(known, labels[zone.key]))
 
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
   for zone in used: {
@@ -64,7 +78,8 @@ resource records 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-0
     name: 'default'
     properties: {
       privateDnsZoneConfigs: [
-        { name: target.zone, properties: { privateDnsZoneId: resourceId('Microsoft.Network/privateDnsZones', zoneNames[target.zone]) } }
+        #disable-next-line use-safe-access // a value that may be null would stay an expression in a preview
+        { name: target.zone, properties: { privateDnsZoneId: contains(known, labels[target.zone]) ? known[labels[target.zone]] : resourceId('Microsoft.Network/privateDnsZones', zoneNames[target.zone]) } }
       ]
     }
     dependsOn: [zones]

@@ -2,7 +2,7 @@ metadata name = 'Resource roles'
 metadata description = 'Azure roles on whole resources, one loop for each kind of scope; only roles.bicep calls this module.'
 
 @description('Required. Names of the resources that roles are given on.')
-param names { hostStorage: string, vault: string, certificateVault: string, topic: string, insights: string, workspace: string, models: string[], *: string }
+param names { hostStorage: string, vault: string, certificateVault: string, topic: string, alertTopic: string, insights: string, workspace: string, models: string[], *: string }
 @description('Required. Who gets which role on which of `names`.')
 param assignments { principal: int, key: string, type: string, role: string, roleId: string, on: string, *: string }[]
 @description('Required. Principal ids; an assignment names one by its index.')
@@ -12,24 +12,22 @@ var onVaults = map(
   filter(assignments, a => a.on == 'vault' || a.on == 'certificateVault'),
   a => union(a, { vault: names[a.on] })
 )
-var onModels = flatten(map(names.models, model => map(
-  filter(assignments, a => a.on == 'models'),
-  a => union(a, { model: model })
-)))
+var onTopics = map(
+  filter(assignments, a => a.on == 'topic' || a.on == 'alertTopic'),
+  a => union(a, { topic: names[a.on] })
+)
+var onModels = flatten(map(
+  names.models,
+  model => map(filter(assignments, a => a.on == 'models'), a => union(a, { model: model }))
+))
 
 resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: names.hostStorage
 }
 
-resource vaults 'Microsoft.KeyVault/vaults@2025-05-01' existing = [
-  for a in onVaults: {
-    name: a.vault
-  }
-]
+resource vaults 'Microsoft.KeyVault/vaults@2025-05-01' existing = [for a in onVaults: { name: a.vault }]
 
-resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = {
-  name: names.topic
-}
+resource topics 'Microsoft.EventGrid/topics@2025-02-15' existing = [for a in onTopics: { name: a.topic }]
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: names.insights
@@ -70,9 +68,9 @@ resource vaultRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource topicRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for a in filter(assignments, a => a.on == 'topic'): {
-    scope: topic
-    name: guid(topic.id, a.key, a.role)
+  for (a, i) in onTopics: {
+    scope: topics[i]
+    name: guid(topics[i].id, a.key, a.role)
     properties: {
       principalId: principalIds[a.principal]
       principalType: a.type

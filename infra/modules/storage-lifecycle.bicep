@@ -9,7 +9,7 @@ param accountName string
 param retention retentionSettings
 
 // Everything but closed periods, whose versions are never deleted.
-var superseded = ['ledger/', 'marks/', 'quarantine/', 'dead-letter/', 'reports/', 'cost-exports/']
+var superseded = ['ledger/', 'marks/', 'quarantine/', 'dead-letter/', 'alert-dead-letter/', 'reports/', 'settled/', 'cost-exports/']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: accountName
@@ -33,7 +33,7 @@ resource policy 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01
           name: 'rejected-events'
           type: 'Lifecycle'
           definition: {
-            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['quarantine/', 'dead-letter/'] }
+            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['quarantine/', 'dead-letter/', 'alert-dead-letter/'] }
             actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: retention.rejectedEvents } } }
           }
         }
@@ -46,7 +46,15 @@ resource policy 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01
           }
         }
         {
-          name: 'closed-periods'
+          name: 'abandoned-work' // of runs that died while they published a large month
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['reports/work/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: 1 } } }
+          }
+        }
+        {
+          name: 'closed-periods' // only tiered: they, and the settled days, are kept as `retention` in books.yaml says
           type: 'Lifecycle'
           definition: {
             filters: { blobTypes: ['blockBlob'], prefixMatch: ['closed/'] }

@@ -1,5 +1,5 @@
 metadata name = 'Storage of the books'
-metadata description = 'The ledger, quarantined and dead-lettered events, reports, closed periods and cost exports, as Blob containers.'
+metadata description = 'The ledger, quarantined and dead-lettered events, reports, closed periods, settled days and cost exports, as Blob containers.'
 
 import { retentionSettings } from '../types.bicep'
 
@@ -26,7 +26,7 @@ param allowedIpAddresses string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-var containers = ['ledger', 'marks', 'quarantine', 'reports', 'closed', 'dead-letter', 'cost-exports']
+var containers = ['ledger', 'marks', 'quarantine', 'reports', 'closed', 'settled', 'dead-letter', 'alert-dead-letter', 'cost-exports']
 // The policy is for the whole container: a version-level policy protects only old versions, and cannot be removed.
 var immutable = filter(
   [

@@ -21,8 +21,11 @@ param allowedIpAddresses string[]
 param gatewaySubnetResourceIds string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
+@description('Required. Id of a vault that exists, for the secrets of the functions; empty where one is made.')
+param existingVaultId string
 
 var packageContainer = 'app-package'
+var ownVaults = empty(existingVaultId) ? [{ name: names.vault, subnets: [] }] : []
 
 module storage 'storage.bicep' = {
   params: {
@@ -79,7 +82,7 @@ module redis 'redis.bicep' = {
 }
 
 module vaults 'vault.bicep' = [
-  for vault in [{ name: names.vault, subnets: [] }, { name: names.certificateVault, subnets: gatewaySubnetResourceIds }]: {
+  for vault in concat(ownVaults, [{ name: names.certificateVault, subnets: gatewaySubnetResourceIds }]): {
     params: {
       location: location
       tags: tags
@@ -100,7 +103,7 @@ output endpoints { blob: string, cosmos: string, cosmosDatabase: string, redis: 
   cosmos: cosmos.outputs.endpoint
   cosmosDatabase: cosmos.outputs.databaseName
   redis: redis.outputs.url
-  vault: vaults[0].outputs.uri
+  vault: empty(existingVaultId) ? vaults[0].outputs.uri : 'https://${last(split(existingVaultId, '/'))}${environment().suffixes.keyvaultDns}/'
 }
 @description('Where the deployed package is kept.')
 output package { blobEndpoint: string, container: string } = {

@@ -7,6 +7,11 @@ param location string
 param tags object
 @description('Required. Workspace that is queried.')
 param workspaceResourceId string
+@description('Required. APIs whose calls the queries are about, in a service that others use; the one of our own where empty.')
+param apis string[]
+
+var ours = 'ApiId == "azure-openai"'
+var named = 'ApiId in ("${join(apis, '", "')}")'
 
 var charts = [
   { title: 'Spend by cost centre, month to date', look: 'timechart', width: '50', query: loadTextContent('../queries/workbook/spend-by-cost-centre.kql') }
@@ -47,7 +52,7 @@ var chartItems = map(charts, chart => {
   customWidth: chart.width
   content: {
     version: 'KqlItem/1.0'
-    query: chart.query
+    query: empty(apis) ? chart.query : replace(chart.query, ours, named)
     size: 0
     title: chart.title
     timeContextFromParameter: 'time'

@@ -1,6 +1,7 @@
 """Asks the subscription's model catalogue whether a deployed model retires soon: `python -m scripts.arm.models`.
 
-It needs azd, signed in with the right to read, and AZURE_SUBSCRIPTION_ID, AZURE_ENV_NAME, AZURE_LOCATION and PROFILE.
+It needs azd, signed in with the right to read, and AZURE_SUBSCRIPTION_ID, AZURE_ENV_NAME, AZURE_LOCATION and
+CHARGEBACK_PROFILE.
 """
 
 import sys

@@ -8,13 +8,9 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDERS = (ROOT / "infra/queries", ROOT / "chargeback/adapters/azure/queries", ROOT / "scripts/verify/queries")
 
 SAMPLE_VALUES = {
-    "BUDGETS": "datatable(costCentre: string, amount: string, currency: string, threshold: string,"
-    " begins: string, ends: string)"
-    ' ["product", "100", "USD", "80", "", "2999-01-01", "product", "100", "USD", "100", "2020-01-01T00:00:00Z", "",'
-    ' "product", "1", "USD", "50", "2998-01-01", ""]',
     "CORRELATION_IDS": "'call-1', 'call-2'",
 }
-"""What Bicep or the code puts in the place of a word in capitals."""
+"""What the code puts in the place of a word in capitals."""
 
 
 def queries() -> dict[str, Path]:

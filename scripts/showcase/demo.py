@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from chargeback.cli.exit_codes import ExitCode
 from scripts.showcase.calls import Tally, send, teams
-from scripts.showcase.limit import TRIALS, run_into_limit, show_limit
-from scripts.showcase.trials import SUBSCRIPTION, write_trials
+from scripts.showcase.limit import CODE, TRIALS, run_into_limit, show_limit
+from scripts.showcase.told import message_with
+from scripts.showcase.trials import CHANNEL, SUBSCRIPTION, centre_of, write_trials
 from stack.processes import StackError
 from stack.services import SERVICES
 from stack.stack import Stack
@@ -40,7 +43,7 @@ def main() -> int:
     shutil.rmtree(arguments.state, ignore_errors=True)
     config = write_trials(arguments.state / "config", TRIALS)
     # Nobody waits five minutes here for rows that might still come.
-    settings = {"SETTLE_QUIET_SECONDS": "0", "CONFIG_DIR": str(config.resolve())}
+    settings = {"SETTLE_QUIET_SECONDS": "0", "CHARGEBACK_CONFIG_DIR": str(config.resolve())}
     stack = Stack(arguments.state, services=SERVICES, in_memory=False, extra_env=settings)
     try:
         say("Starting the whole stack: stores, topic, Functions, simulated Azure OpenAI in two geographies, gateway")
@@ -87,8 +90,9 @@ def run(stack: Stack, rounds: int) -> int:
     time.sleep(1.5)
     post(f"{stack.url('functions')}/admin/functions/settle_streams?wait=true", {})
     show_limit(course, console)
+    is_told = show_told(stack)
     show_places(files, state)
-    return outcome
+    return outcome if is_told else 1
 
 
 def say(text: str) -> None:
@@ -182,6 +186,14 @@ def show_month(files: Path, tally: Tally, oracle: Counter[str]) -> int:
     states = Counter(row["state"] for row in rows)
     console.print("States of its rows: " + ", ".join(f"{state} {count}" for state, count in sorted(states.items())))
     return 0 if same and not tally.failed else 1
+
+
+def show_told(stack: Stack) -> bool:
+    """What people are told of the budget that was passed; whether they are."""
+    say(f"What people see of that in {CHANNEL.capitalize()}")
+    message = message_with(stack, CHANNEL, centre_of(CODE), "100 %")
+    console.print(Panel(Text(message)) if message else "Nobody was told.")
+    return message is not None
 
 
 def show_places(files: Path, state: Path) -> None:

@@ -1,4 +1,7 @@
-"""A configuration with small budgets of their own cost centres, which calls reach by a billing code."""
+"""A configuration with small budgets of their own cost centres, which calls reach by a billing code.
+
+What people must know of them is told in the channel of Teams that the stack stands in for.
+"""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -8,10 +11,16 @@ from typing import Any
 import yaml
 
 from chargeback.adapters.config.folders import path_of
-from chargeback.bootstrap import DEPLOYED_CONFIG
+from stack.example import EXAMPLE_CONFIG
 
 SUBSCRIPTION = "support"
 """The team that pays: its product allows the most calls and tokens per minute."""
+
+CHANNEL = "teams"
+_TOLD = {
+    "channels": [{"id": CHANNEL, "kind": "teams", "secret": "alerts-teams"}],
+    "subscriptions": [{"id": "everything", "channel": CHANNEL}],
+}
 
 
 def write_trials(folder: Path, trials: Mapping[str, tuple[str, Sequence[Mapping[str, Any]]]]) -> Path:
@@ -19,7 +28,7 @@ def write_trials(folder: Path, trials: Mapping[str, tuple[str, Sequence[Mapping[
 
     The cost centre of a code lies below that of the subscription, and only calls with the code are paid by it.
     """
-    shutil.copytree(DEPLOYED_CONFIG, folder)
+    shutil.copytree(EXAMPLE_CONFIG, folder)
     path = path_of(folder, "cost-centres.yaml")
     document = yaml.safe_load(path.read_text("utf-8"))
     for code in trials:
@@ -40,6 +49,7 @@ def write_trials(folder: Path, trials: Mapping[str, tuple[str, Sequence[Mapping[
         for code, (amount, steps) in trials.items()
     ]
     path_of(folder, "budgets.yaml").write_text(yaml.safe_dump({"budgets": budgets}, sort_keys=False), "utf-8")
+    path_of(folder, "alerts.yaml").write_text(yaml.safe_dump(_TOLD, sort_keys=False), "utf-8")
     return folder
 
 

@@ -19,6 +19,7 @@ ALLOWED = {
 REASONS = {
     "pygal": "LGPL 3 or later: it is installed beside the product, unchanged, and can be replaced",
     "redis-entraid": "says nothing in its package; its repository (github.com/redis/redis-py-entraid) is under MIT",
+    "node_modules/argparse": "Python-2.0, that of Python's argparse, which it copies; a part of openapi-typescript",
     "node_modules/get-closest": "says nothing in its package; a part of the Cosmos DB emulator, for development alone",
     "node_modules/turf-jsts": "EDL 1.0, which is the BSD licence; a part of the Cosmos DB emulator",
     "node_modules/uri-templates": "public domain, said as an address; a part of Azurite, for development alone",

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 PYTHON_LOCKS = (
     "requirements.txt",
     "requirements-audit.txt",
+    "requirements-client.txt",
     "requirements-dev.txt",
     "requirements-focus.txt",
     "requirements-security.txt",

@@ -19,16 +19,22 @@ FULL_OF_HASHES = ("requirements*.txt", "package-lock.json")
 NOT_SECRET = {
     ("apim-policies/README.md", "Secret Keyword"): "names of settings",
     ("chargeback/services/usage/count_tokens.py", "Hex High Entropy String"): "digests of the rank files",
+    ("examples/contoso/alerts.yaml", "Secret Keyword"): "names of secrets",
+    ("stack/channels/stand_ins.py", "Secret Keyword"): "the same",
+    ("tests/adapters/config/test_alerts.py", "Basic Auth Credentials"): "an address that has to be refused",
     ("stack/site.py", "Base64 High Entropy String"): "the Cosmos DB emulator's key, which Microsoft publishes",
     ("stack/site.py", "Secret Keyword"): "the same",
     ("scripts/showcase/calls.py", "Secret Keyword"): "a key of the local stack",
     ("scripts/showcase/limit.py", "Secret Keyword"): "the same",
+    ("scripts/showcase/trials.py", "Secret Keyword"): "the name of a secret",
     ("tests/*", "Secret Keyword"): "keys of the local stack, and made-up ones",
     ("README.md", "Secret Keyword"): "where a key is to be put",
     ("docs/*", "Secret Keyword"): "the same",
     ("infra/calls.yaml", "Secret Keyword"): "names of permissions",
     ("tests/policies/test_account.py", "JSON Web Token"): "a token that the test made, of no issuer",
     ("tests/adapters/config/test_budgets.py", "Hex High Entropy String"): "the digest of terms",
+    ("tests/adapters/config/test_folders.py", "Hex High Entropy String"): "digests of the files that ship",
+    ("tests/adapters/redis/test_seen.py", "Hex High Entropy String"): "made-up ids of calls",
     ("tests/services/usage/test_count_tokens.py", "Hex High Entropy String"): "digests of the rank files",
 }
 """What looks like one and is none, by file and kind, and why."""

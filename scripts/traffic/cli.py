@@ -11,10 +11,11 @@ from pathlib import Path
 from chargeback.domain.errors import InvalidConfig
 from scripts.traffic.events import Choice, Draw, find_callers, render
 from scripts.traffic.rows import HEADER, RefusedError, Timing, last_month, span
+from stack.example import tree_to_build
 
 DESCRIPTION = f"""\
 Turn a trace of calls (CSV with the header {HEADER})
-into usage events (CloudEvents, one JSON object per line), ready for `python -m chargeback ingest`.
+into usage events (CloudEvents, one JSON object per line), ready for `chargeback ingest`.
 
 Each row becomes one chat completion with exact usage.
 Who called which model at which backend is drawn by weight.
@@ -24,7 +25,7 @@ same bytes again, and replaying them counts nothing twice. For more traffic take
 
 EXAMPLES = """\
 examples:
-  scripts/trace-events trace.csv | .venv/bin/python -m chargeback ingest -
+  scripts/trace-events trace.csv | .venv/bin/chargeback ingest -
   scripts/trace-events trace.csv --month 2026-10 --stretch --repeat 20 --output events.ndjson
   scripts/trace-events trace.csv --subscription search:3,legal --model gpt-5.4,gpt-5.4-mini:4 --cached-share 0.4
 """
@@ -83,14 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--backend", type=_choices, default=[], metavar=choices, help=_BACKEND_HELP)
     add("--cached-share", type=_share, default=0.0, metavar="0..1", help=_CACHED_HELP)
     add("--seed", type=int, default=0, metavar="N", help="of the random draw (default: 0)")
-    add("--config", type=Path, default=Path(__file__).parents[2] / "config", metavar="DIR", help=_CONFIG_HELP)
+    add("--config", type=Path, default=tree_to_build() / "config", metavar="DIR", help=_CONFIG_HELP)
     return parser
 
 
 _MONTH_HELP = "the trace begins with this month, UTC (default: last month; events in the future are not accepted)"
 _BACKEND_HELP = "accounts or hosts that answer (default: every account that has the deployment)"
 _CACHED_HELP = "how much of prompts of 1024 tokens and more was cached, in steps of 128 (default: 0)"
-_CONFIG_HELP = "where deployments.yaml and gateway.yaml are (default: config/ of this repository)"
+_CONFIG_HELP = "where deployments.yaml and gateway.yaml are (default: config/ with your company, else with the example)"
 
 
 def _choices(text: str) -> list[Choice]:

@@ -1,6 +1,7 @@
 """Reads a live deployment for the points: resources, their metrics, the log, the stores' blobs and the gateway."""
 
 import functools
+import os
 import re
 import sys
 import time
@@ -95,7 +96,7 @@ class Live:
 
     def blobs(self, container: str) -> list[str]:
         """Names of blobs, the first five thousand. Raises `AzureRefused`."""
-        url = f"{needed('STORAGE_ACCOUNT_URL').rstrip('/')}/{container}?restype=container&comp=list"
+        url = f"{needed('CHARGEBACK_STORAGE_ACCOUNT_URL').rstrip('/')}/{container}?restype=container&comp=list"
         listed = self.azure.send("GET", url, None, {"x-ms-version": "2023-11-03"}, STORAGE_SCOPE)
         return re.findall(r"<Name>([^<]+)</Name>", str(listed))
 
@@ -109,7 +110,8 @@ class Live:
 
     def stream(self, clock: Callable[[], float] = time.monotonic) -> tuple[float, float]:
         """Seconds until the first words of a streamed call, and until the last."""
-        service = f"{self.group}/providers/Microsoft.ApiManagement/service/{needed('GATEWAY_NAME')}"
+        own = f"{self.group}/providers/Microsoft.ApiManagement/service/{needed('GATEWAY_NAME')}"
+        service = os.environ.get("GATEWAY_IDS", "").partition(",")[0] or own
         key = subscription_key(self.azure, service, needed("SMOKE_SUBSCRIPTION"))
         url = f"{gateway_url()}/openai/deployments/{quote(needed('SMOKE_DEPLOYMENT'))}/chat/completions"
         body = b'{"stream": true, "messages": [{"role": "user", "content": "Count from 1 to 300, in words."}]}'

@@ -336,7 +336,7 @@ def closes_in_time(live: Live) -> Seen:
 @point("Meter ids and prices are current")
 def prices_are_current(_live: Live) -> Seen:
     """Somebody has to judge a difference."""
-    return unknown("run `python -m chargeback prices diff`, and review what differs with `prices propose`")
+    return unknown("run `chargeback prices diff`, and review what differs with `prices propose`")
 
 
 @point("A FinOps hub takes the month once")

@@ -1,6 +1,8 @@
 """Runs Bicep's own compiler where this machine has one: builds, lints, and works out what a deployment would send.
 
-    python -m stack.bicep.compiler    builds and lints infra/main.bicep, and evaluates every profile
+    python -m stack.bicep.compiler    builds and lints infra/main.bicep and mail.bicep, and evaluates every profile
+
+It takes the files of config/company or, where nobody has written any, those of the example.
 
 where.py finds the compiler. The product can be built and run without it.
 """
@@ -21,8 +23,10 @@ import yaml
 from stack.bicep.files import INFRA
 from stack.bicep.where import OLDEST, found
 from stack.bicep.written import written
+from stack.example import tree_to_build
 
 MAIN = INFRA / "main.bicep"
+MAIL = INFRA / "mail.bicep"
 PROFILES: dict[str, dict[str, Any]] = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 TENANT = "00000000-0000-0000-0000-000000000002"
@@ -109,10 +113,12 @@ def main() -> int:
     if found() is None:
         print(f"bicep: skipped, as there is no compiler here: {REMEDY}")
         return 0
+    infra = tree_to_build() / "infra"
     try:
-        build()
+        build(infra / MAIN.name)
+        build(infra / MAIL.name)
         for name in PROFILES:
-            result = profile(name)
+            result = evaluate({**GIVEN, "profile": name}, infra / MAIN.name)
             if result.warnings:
                 raise TemplateRefused(f"profile {name}: " + "\n".join(line.strip() for line in result.warnings))
     except TemplateRefused as refusal:

@@ -14,9 +14,11 @@ import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
 from stack.bicep.expressions import evaluate
+from stack.example import ROOT as ROOT
+from stack.example import TREE
 
-ROOT = Path(__file__).parents[2]
-INFRA = ROOT / "infra"
+INFRA = TREE / "infra"
+"""With the configuration of the example beside it, which main.bicep reads."""
 MODULES = sorted((INFRA / "modules").glob("*.bicep"))
 KINDS = {
     "parameter_declaration": "param",

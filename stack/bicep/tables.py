@@ -8,12 +8,16 @@ from pathlib import Path
 
 import yaml
 
+from chargeback.settings import Settings, setting_name
 from stack.bicep.files import INFRA, ROOT, Statement, statements
 
 PAGE = ROOT / "docs/deploy.md"
 MARKS = re.compile(
     r"(<!-- (parameters|profiles): made by scripts/document-parameters -->\n).*?(<!-- end -->)", re.DOTALL
 )
+_FIELDS = {setting_name(name): field for name, field in Settings.model_fields.items()}
+"""The settings of the app, which say themselves what they mean, by their names."""
+
 OF_THE_DEPLOYMENT = {"currentMonth"}
 
 
@@ -25,7 +29,11 @@ def parameters() -> Iterator[str]:
     for name, item in statements(INFRA / "main.bicep", "param").items():
         if name in OF_THE_DEPLOYMENT:
             continue
-        variable = re.match(r"\$\{(\w+)", str(given.get(name, {}).get("value", "")))
+        value = given.get(name, {}).get("value", "")
+        if isinstance(value, dict) and value:
+            yield from (f"| `{name}` | `{each}` | {_default(each)} | {_FIELDS[each].description} |" for each in value)
+            continue
+        variable = re.match(r"\$\{(\w+)", str(value))
         default = f"`{item.value.strip()}`" if item.has_default else "required"
         shown = f"`{variable[1]}`" if variable else "—"
         yield f"| `{name}` | {shown} | {default} | {_meaning(item)} |".replace("`''`", "empty")
@@ -41,6 +49,10 @@ def profiles() -> Iterator[str]:
             found = [profile[name][part] if part else profile[name] for profile in values.values()]
             label = f"{name}.{part}" if part else name
             yield f"| `{label}` | {' | '.join(_shown(value) for value in found)} |"
+
+
+def _default(setting: str) -> str:
+    return f"`{_FIELDS[setting].default}`"
 
 
 def _meaning(item: Statement) -> str:

@@ -17,7 +17,6 @@ from stack.event_grid.delivery import Subscription
 from stack.event_grid.events import PublishedEvent
 
 log = logging.getLogger("event_grid")
-CONTAINER = "dead-letter"
 DELAY = 300  # the service writes about five minutes after the last attempt
 GIVE_UP = 4 * 3600
 
@@ -25,7 +24,8 @@ GIVE_UP = 4 * 3600
 class DeadLetterWriter:
     """Collects undeliverable events and writes them out as late as the service does."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, container: str, clock: Clock) -> None:
+        self._container = container
         self._clock = clock
         self._waiting: dict[str, list[dict[str, Any]]] = {}
         self._oldest = 0.0
@@ -45,7 +45,7 @@ class DeadLetterWriter:
 
     async def run(self) -> None:
         """Write what waits, until cancelled; without a storage account it is dropped."""
-        url = os.environ.get("STORAGE_ACCOUNT_URL")
+        url = os.environ.get("CHARGEBACK_STORAGE_ACCOUNT_URL")
         async with AsyncExitStack() as stack:
             client = None
             while True:
@@ -62,8 +62,8 @@ class DeadLetterWriter:
             events = self._waiting.pop(name)
             try:
                 if client is None:
-                    raise AzureError("STORAGE_ACCOUNT_URL is not set")
-                await client.get_blob_client(CONTAINER, blob_name(name)).upload_blob(json.dumps(events))
+                    raise AzureError("CHARGEBACK_STORAGE_ACCOUNT_URL is not set")
+                await client.get_blob_client(self._container, blob_name(name)).upload_blob(json.dumps(events))
                 self.written += len(events)
             except AzureError as error:
                 log.warning("dead letters of %s cannot be written: %s", name, error)

@@ -37,13 +37,14 @@ AUDIENCES = ["https://eventgrid.azure.net", "https://eventgrid.azure.net/"]
 class Topic:
     """One topic: who may publish, and where its events go."""
 
-    def __init__(self, signer: Signer, key: str, clock: Clock) -> None:
+    def __init__(self, name: str, signer: Signer, key: str, dead_letters: str, clock: Clock) -> None:
+        self._name = name
         self._signer = signer
         self._key = key
         self.pace = Pace()
         self.clock = clock
         self.deliveries: dict[str, Delivery] = {}
-        self.dead = DeadLetterWriter(clock)
+        self.dead = DeadLetterWriter(dead_letters, clock)
         self.counts: Counter[str] = Counter()
         self.session: aiohttp.ClientSession
 
@@ -61,7 +62,7 @@ class Topic:
             sender = str(self._signer.verify(token, AUDIENCES)["appid"])
         except jwt.InvalidTokenError as error:
             raise RefusedError(401, f"The bearer token is not valid: {error}") from error
-        if not may(sender, "topic", SEND):
+        if not may(sender, self._name, SEND):
             raise RefusedError(401, f"The principal {sender!r} has no permission to send data to this topic: {SEND}")
 
     async def publish(self, request: web.Request) -> web.Response:
@@ -163,12 +164,15 @@ def main() -> None:
     for name in ("--cert", "--key", "--signing-key"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--rate", type=float, default=1.0, help="how much faster than the machine's its clock runs")
+    parser.add_argument("--topic", default="topic", help="which topic of roles.bicep it is")
+    parser.add_argument("--dead-letters", default="dead-letter", help="the container of its dead letters")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(arguments.cert, arguments.key)
     clock = Clock(arguments.rate)
-    topic = Topic(load_signer(arguments.signing_key), os.environ["EVENT_GRID_TOPIC_KEY"], clock)
+    key = os.environ["EVENT_GRID_TOPIC_KEY"]
+    topic = Topic(arguments.topic, load_signer(arguments.signing_key), key, arguments.dead_letters, clock)
     app, loop = make_app(topic), uvloop.new_event_loop()
     port = arguments.port
     web.run_app(

@@ -29,6 +29,8 @@ from stack.functions_host.timers import StatusFile, check_schedules, run_timer, 
 
 log = logging.getLogger("functions_host")
 RAW_EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
+MAX_HEADER = 16_384
+"""Bytes of one header: a token with 200 groups is larger than the 8 190 that aiohttp takes, and Azure takes it."""
 MAX_BODY = 256 * 1024 * 1024
 CONVERTERS = func.get_binding_registry()
 LOCAL = threading.local()
@@ -189,7 +191,7 @@ def admin_routes(host: Host) -> list[web.RouteDef]:
 
 def make_server(host: Host, *, timers: bool, status_file: Path | None) -> web.Application:
     """Return the web application that serves one app's functions."""
-    server = web.Application(client_max_size=MAX_BODY)
+    server = web.Application(client_max_size=MAX_BODY, handler_args={"max_field_size": MAX_HEADER})
     server.add_routes(event_grid_routes(host))
     server.add_routes(admin_routes(host))
     server.add_routes(http_routes(host.functions.values(), host.invoke, route_prefix(host.directory)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from stack.site import ROOT
+from stack.example import ROOT
 
 NUMBERS = {"undefined": 0, "out": 1, "inout": 2}
 OWN_FOLDER = ROOT / ".venv" / "worker"  # where scripts/setup puts the library on Python before 3.13

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from stack.example import tree_to_build
 from stack.gateway.assembly import MonoMissing
 from stack.gateway.errors import PolicyFault
 from stack.gateway.log_arrivals import Arrivals
 from stack.gateway.readings import READINGS
 from stack.gateway.serve import Running, load_regions, serve
-from stack.identity.tokens import FUNCTIONS, TENANT
+from stack.identity.tokens import FUNCTIONS, TENANT, IdentityHeader
 
 
 def main() -> int:
@@ -37,7 +38,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--policies", type=Path, default=Path("apim-policies"))
-    parser.add_argument("--config", type=Path, default=Path("config"))
+    parser.add_argument("--config", type=Path, default=tree_to_build() / "config")
     parser.add_argument("--state", type=Path, default=Path(".local"))
     parser.add_argument("--port", type=int, default=0, help="of the first region; the next regions follow")
     parser.add_argument("--region", action="append", help="serve only this region (may be repeated)")
@@ -99,7 +100,7 @@ def surroundings(state: Path, tenant: str, settings: list[str]) -> dict[str, Any
         "values": values,
         "hosts": _read(state / "openai.json"),
         "identity_endpoint": stack.get("IDENTITY_ENDPOINT"),
-        "identity_header": f"{stack.get('IDENTITY_HEADER', 'local-dev')}.gateway",
+        "identity_header": f"{IdentityHeader.of(stack.get('IDENTITY_HEADER', 'local-dev')).secret}.gateway",
         "openid_configuration": described,
         "authorities": stack.get("SSL_CERT_FILE"),
     }

@@ -13,6 +13,7 @@ from stack.gateway.named_values import load_config as load_definitions
 from stack.gateway.named_values import named_values, tier_values
 from stack.gateway.operations import Operation
 from stack.gateway.readings import Readings, buffer_limit
+from stack.gateway.shared_service import prefixed, read_rules, renamed
 
 _DEFAULT_OPERATIONS = [
     {"id": f"{method.lower()}-any", "name": f"{method} anything", "method": method, "urlTemplate": "/*"}
@@ -88,6 +89,7 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
     `definitions` replaces whole sections of the configuration, `backends` the backends made from it.
     """
     definitions = load_definitions(folder) | options.pop("definitions", {})
+    rules = read_rules() if any("resourceId" in gateway for gateway in definitions["gateways"]) else None
     values = tier_values(options.get("sku", "Premium")) | options.pop("values", {})
     named = named_values(definitions, **values) | options.pop("extra", {})
     clock = options.pop("clock", time.monotonic)
@@ -95,6 +97,14 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
     apis = [Api(definitions["api"], [Operation.from_config(entry) for entry in operations])]
     if (policies / "decisions.xml").exists():
         apis.append(Api(DECISIONS, [Operation.from_config(entry) for entry in DECISIONS["operations"]], "decisions"))
+    generated = fragments(definitions)
+    prefix = ""
+    if rules is not None:  # the service is not ours alone
+        prefix = rules["prefix"]
+        named = prefixed(named, rules)
+        generated = prefixed({name: renamed(text, rules) for name, text in generated.items()}, rules)
+        if not definitions.get("metering"):  # then the API is a team's own
+            apis = [Api(_shared(api.definition, prefix), api.operations, api.document) for api in apis]
     return Config(
         policies=policies,
         region=region,
@@ -102,21 +112,29 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
         apis=tuple(apis),
         products={entry["id"]: entry for entry in definitions["products"]},
         subscriptions={entry["id"]: entry for entry in definitions["subscriptions"]},
-        backends=options.pop("backends", None) or build_backends(definitions, clock),
+        backends=options.pop("backends", None) or build_backends(definitions, clock, prefix),
         named_values=named,
-        fragments=fragments(definitions),
+        fragments=generated,
         **options,
     )
 
 
-def build_backends(definitions: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> GatewayBackends:
+def _shared(api: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """An API as a service that others use has it; the path of the decisions is nobody's choice, so it changes, too."""
+    path = f"{prefix}{api['path']}" if api["id"] == DECISIONS["id"] else api["path"]
+    return {**api, "id": f"{prefix}{api['id']}", "path": path}
+
+
+def build_backends(
+    definitions: Mapping[str, Any], clock: Callable[[], float] = time.monotonic, prefix: str = ""
+) -> GatewayBackends:
     """A backend per account. None has a breaker: what one call meets on an account changes nothing for another."""
-    return GatewayBackends([_backend(entry, clock) for entry in definitions["accounts"]], [])
+    return GatewayBackends([_backend(entry, clock, prefix) for entry in definitions["accounts"]], [])
 
 
-def _backend(entry: Mapping[str, Any], clock: Callable[[], float]) -> Backend:
+def _backend(entry: Mapping[str, Any], clock: Callable[[], float], prefix: str) -> Backend:
     url = f"https://{host_of(entry['account'])}/openai"
-    return Backend(entry["account"], url, entry["region"], clock=clock)
+    return Backend(f"{prefix}{entry['account']}", url, entry["region"], clock=clock)
 
 
 def host_of(account: str) -> str:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from chargeback.adapters.config.folders import path_of
+from stack.example import tree_to_build
 from stack.gateway.assembly import MonoMissing
 from stack.gateway.config import Config, load_config
 from stack.gateway.documents import load
@@ -49,7 +50,7 @@ def main() -> int:
     """0 when all is well, 1 with faults, 3 without Mono."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("policies", type=Path, nargs="?", default=Path("apim-policies"))
-    parser.add_argument("--config", type=Path, default=Path("config"))
+    parser.add_argument("--config", type=Path, default=tree_to_build() / "config")
     arguments = parser.parse_args()
     try:
         faults, warnings = lint(arguments.policies, arguments.config)

@@ -50,12 +50,14 @@ def application(state: Path, limits: Limits | None = None, clock: Callable[[], f
         body = await request.json()
         if not request.headers.get("Authorization", "").startswith("Bearer "):
             return _refusal(401, "AuthorizationRequiredError", "Valid authentication was not provided")
-        asked = _asked(str(body.get("query", "")))
+        text, apis = _of_apis(str(body.get("query", "")))
+        asked = _asked(text)
         if asked is None:
             return _refusal(400, "SyntaxError", "this log knows only the queries of chargeback/adapters/azure/queries")
         name, ids = asked
         now = clock()
         rows = visible_rows(state, QUERIES[name].table, body.get("timespan"), now)
+        rows = rows if apis is None else [row for row in rows if row["ApiId"] in apis]
         rows = rows if ids is None else [row for row in rows if row["CorrelationId"] in ids]
         if limits.is_too_much(len(rows), now):
             return _refusal(504, "GatewayTimeout", "Gateway timeout")
@@ -67,6 +69,14 @@ def application(state: Path, limits: Limits | None = None, clock: Callable[[], f
 
 def _refusal(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"error": {"code": code, "message": message}}, status=status)
+
+
+def _of_apis(query: str) -> tuple[str, set[str] | None]:
+    """A query without its condition on the API, and the APIs that it names, if it names any."""
+    match = re.search(r"^\| where ApiId in \(([^)]*)\)\n", query, re.M)
+    if match is None:
+        return query, None
+    return query.replace(match.group(), "", 1), set(re.findall(r"'([^']*)'", match[1]))
 
 
 def _asked(query: str) -> tuple[str, set[str] | None] | None:

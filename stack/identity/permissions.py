@@ -40,7 +40,7 @@ class PermittedCall:
 
     Attributes:
         who: a principal of roles.bicep.
-        on: a resource of roles.bicep, storage/<container>, or subscription: by roles that no template gives.
+        on: a resource of roles.bicep, storage/<container>, cosmos/<container>, or subscription: no template gives it.
         call: what is done.
         routes: for `on: models` the routes of the service, such as `POST batches/*/cancel`.
         needs: data actions, all of which it takes.
@@ -64,9 +64,10 @@ def _matches(patterns: tuple[str, ...], wanted: str) -> bool:
 
 
 def roles(folder: Path = INFRA) -> dict[str, Role]:
-    """Every role by its name: the published ones, and our own of custom-roles.yaml."""
+    """Every role by its name: the published ones, and our own of custom-roles.yaml and cosmos-roles.yaml."""
     found = yaml.safe_load((folder / "role-definitions.yaml").read_text("utf-8"))["roles"]
-    found |= yaml.safe_load((folder / "custom-roles.yaml").read_text("utf-8"))
+    for own in ("custom-roles.yaml", "cosmos-roles.yaml"):
+        found |= yaml.safe_load((folder / own).read_text("utf-8"))
     return {
         name: Role(
             name,
@@ -120,8 +121,14 @@ def _granted() -> dict[tuple[str, str], tuple[Role, ...]]:
 
 
 def may(who: str, on: str, data_action: str) -> bool:
-    """Whether an identity has a data action on a resource, or on a container as storage/<container>."""
-    return any(role.allows(data_action) for role in _granted().get((who, on), ()))
+    """Whether an identity has a data action on a resource, or on a container: storage/<container>, cosmos/<container>.
+
+    A role of the account of Cosmos DB is one of each of its containers.
+    """
+    given = _granted().get((who, on), ())
+    if on.startswith("cosmos/"):
+        given += _granted().get((who, "cosmos"), ())
+    return any(role.allows(data_action) for role in given)
 
 
 def may_manage(who: str, on: str, action: str) -> bool:
@@ -129,12 +136,16 @@ def may_manage(who: str, on: str, action: str) -> bool:
     return any(role.manages(action) for role in _granted().get((who, on), ()))
 
 
-def data_roles(on: str) -> dict[str, list[dict[str, tuple[str, ...]]]]:
-    """What each identity's roles on a resource allow and exclude of the data plane, for a server that asks itself."""
-    found: dict[str, list[dict[str, tuple[str, ...]]]] = {}
+def data_roles(on: str) -> dict[str, list[dict[str, str | tuple[str, ...]]]]:
+    """What each identity's roles on a resource allow of the data plane, for a server that asks itself.
+
+    `container` is the only one that a role is given on; empty: all.
+    """
+    found: dict[str, list[dict[str, str | tuple[str, ...]]]] = {}
     for (who, where), given in _granted().items():
-        if where == on:
-            found[who] = [{"allows": role.data_actions, "excludes": role.not_data_actions} for role in given]
+        resource, _, container = where.partition("/")
+        if resource == on:
+            found.setdefault(who, []).extend({"allows": role.data_actions, "container": container} for role in given)
     return found
 
 

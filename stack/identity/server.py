@@ -1,7 +1,8 @@
 """Serves the managed-identity token endpoint (App Service protocol), which is also an OIDC issuer.
 
 In Azure each app has an endpoint of its own. Here the secret header says whose identity is asked for: the secret alone
-is the functions', `<secret>.<principal>` that of another principal of roles.bicep, such as the gateway.
+is the functions', `<secret>.<principal>` that of another principal of roles.bicep, such as the gateway. `+<person>` at
+its end is who is signed in at a terminal: for the API of costs, they get that person's token, as in a Cloud Shell.
 
 Run as `python -m stack.identity.server --port N --key FILE` with IDENTITY_HEADER in the environment.
 """
@@ -13,7 +14,17 @@ from pathlib import Path
 
 from aiohttp import web
 
-from stack.identity.tokens import FUNCTIONS, ISSUER, LIFETIME, TENANT, Signer, load_signer
+from stack.identity.people import AUDIENCES, PEOPLE, token_of
+from stack.identity.tokens import (
+    FUNCTIONS,
+    ISSUER,
+    LIFETIME,
+    TENANT,
+    IdentityHeader,
+    Signer,
+    issuer_v2,
+    load_signer,
+)
 
 SIGNER = web.AppKey("signer", Signer)
 SECRET = web.AppKey("secret", str)
@@ -22,15 +33,20 @@ LIFETIMES: web.AppKey[dict[str, int]] = web.AppKey("lifetimes", dict)
 
 async def managed_identity(request: web.Request) -> web.Response:
     """Answer `GET /msi/token?resource=…` as App Service does, if the secret header is right."""
-    secret, _, principal = request.headers.get("X-IDENTITY-HEADER", "").partition(".")
-    if secret != request.app[SECRET]:
+    given = IdentityHeader.of(request.headers.get("X-IDENTITY-HEADER", ""))
+    if given.secret != request.app[SECRET]:
         return _refuse(401, "invalid_header", "X-IDENTITY-HEADER is missing or wrong")
     resource = request.query.get("resource")
     if not resource or "api-version" not in request.query:
         return _refuse(400, "invalid_request", "resource and api-version are required")
-    client = request.query.get("client_id") or principal or FUNCTIONS
+    client = request.query.get("client_id") or given.principal or FUNCTIONS
     ends = int(time.time()) + request.app[LIFETIMES].get(resource.rstrip("/"), LIFETIME)
-    token = request.app[SIGNER].mint(resource, appid=client, exp=ends)
+    if resource in AUDIENCES and given.person:
+        if given.person not in PEOPLE:
+            return _refuse(400, "invalid_request", f"nobody is called {given.person!r}: {', '.join(PEOPLE)}")
+        token = token_of(given.person, request.app[SIGNER], _here(request), exp=ends)
+    else:
+        token = request.app[SIGNER].mint(resource, appid=client, exp=ends, **_kind(resource))
     return web.json_response(
         {
             "access_token": token,
@@ -48,7 +64,8 @@ async def client_credentials(request: web.Request) -> web.Response:
     client, scope = str(form.get("client_id", "")), str(form.get("scope", ""))
     if form.get("grant_type") != "client_credentials" or not client or not scope.endswith("/.default"):
         return _refuse(400, "invalid_request", "grant_type, client_id and scope (…/.default) are required")
-    token = request.app[SIGNER].mint(scope.removesuffix("/.default"), appid=client, azp=client)
+    audience = scope.removesuffix("/.default")
+    token = request.app[SIGNER].mint(audience, appid=client, azp=client, **_kind(audience))
     return web.json_response({"token_type": "Bearer", "expires_in": LIFETIME, "access_token": token})
 
 
@@ -69,10 +86,10 @@ async def set_lifetime(request: web.Request) -> web.Response:
 
 async def openid_configuration(request: web.Request) -> web.Response:
     """Describe the issuer, its key set and its token endpoint."""
-    here = f"{request.scheme}://{request.host}"
+    here = _here(request)
     return web.json_response(
         {
-            "issuer": ISSUER,
+            "issuer": issuer_v2(here) if "/v2.0/" in request.path else ISSUER,
             "jwks_uri": f"{here}/keys",
             "token_endpoint": f"{here}/{TENANT}/oauth2/v2.0/token",
             "authorization_endpoint": f"{here}/{TENANT}/oauth2/v2.0/authorize",
@@ -86,6 +103,15 @@ async def openid_configuration(request: web.Request) -> web.Response:
 async def keys(request: web.Request) -> web.Response:
     """Return the public keys."""
     return web.json_response(request.app[SIGNER].key_set())
+
+
+def _here(request: web.Request) -> str:
+    return f"{request.scheme}://{request.host}"
+
+
+def _kind(audience: str) -> dict[str, str]:
+    """The registration of the API asks for the claim that tells an application's own token from a person's."""
+    return {"idtyp": "app"} if audience in AUDIENCES else {}
 
 
 def _refuse(status: int, code: str, message: str) -> web.Response:

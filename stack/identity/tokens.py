@@ -22,6 +22,36 @@ FUNCTIONS = "functions"
 """The application id of the functions' identity; other identities are called by their name in roles.bicep, too."""
 
 
+def issuer_v2(authority: str) -> str:
+    """Return the issuer of tokens of version 2, which the address of the authority is a part of."""
+    return f"{authority}/{TENANT}/v2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityHeader:
+    """The secret header of the identity endpoint, which also says who asks: `<secret>[.<principal>][+<person>]`.
+
+    Attributes:
+        principal: a principal of roles.bicep; empty: the functions.
+        person: who is signed in at this terminal, by their name in `stack.identity.people`; empty: nobody.
+    """
+
+    secret: str
+    principal: str = ""
+    person: str = ""
+
+    def __str__(self) -> str:
+        principal = self.principal and f".{self.principal}"
+        return f"{self.secret}{principal}{self.person and f'+{self.person}'}"
+
+    @classmethod
+    def of(cls, text: str) -> "IdentityHeader":
+        """Return what a header says."""
+        rest, _, person = text.partition("+")
+        secret, _, principal = rest.partition(".")
+        return cls(secret, principal, person)
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """Mints tokens with one RSA key."""
@@ -42,7 +72,11 @@ class Signer:
             "appid": FUNCTIONS,
             "ver": "1.0",
         }
-        return jwt.encode({**standard, **claims}, self.key, algorithm="RS256", headers={"kid": KEY_ID})
+        return self.sign({**standard, **claims})
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """Return a token with these claims and no others."""
+        return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": KEY_ID})
 
     def key_set(self) -> dict[str, Any]:
         """Return the JWKS document with the public key."""

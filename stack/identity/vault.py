@@ -28,6 +28,7 @@ class Vault:
         self._signer = signer
         self._port = port
         self._secrets = secrets
+        self._set = {name: _new_version() for name in secrets}
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer the newest version of a secret."""
@@ -41,6 +42,7 @@ class Vault:
         """Set a secret."""
         self._authorize(request, f"{DATA_ACTIONS}/setSecret/action")
         value = self._secrets[request.match_info["name"]] = str((await request.json())["value"])
+        self._set[request.match_info["name"]] = _new_version()
         return self._bundle(request.match_info["name"], value)
 
     def _authorize(self, request: web.Request, action: str) -> None:
@@ -55,10 +57,14 @@ class Vault:
             raise _error(web.HTTPForbidden, "Forbidden", f"Caller {who!r} is not authorized to perform {action!r}.")
 
     def _bundle(self, name: str, value: str) -> web.Response:
-        now = int(time.time())
-        identity = f"https://127.0.0.1:{self._port}/secrets/{name}/{uuid.uuid4().hex}"
+        version, now = self._set[name]
+        identity = f"https://127.0.0.1:{self._port}/secrets/{name}/{version}"
         attributes = {"enabled": True, "created": now, "updated": now, "recoveryLevel": "Recoverable+Purgeable"}
         return web.json_response({"value": value, "id": identity, "attributes": attributes})
+
+
+def _new_version() -> tuple[str, int]:
+    return uuid.uuid4().hex, int(time.time())
 
 
 def _error(kind: type[web.HTTPError], code: str, message: str, headers: dict[str, str] | None = None) -> web.HTTPError:

@@ -5,13 +5,14 @@ import asyncio
 import json
 from pathlib import Path
 
+from stack.example import tree_to_build
 from stack.openai_backends.serve import serve
 
 
 def main() -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, default=Path("config"))
+    parser.add_argument("--config", type=Path, default=tree_to_build() / "config")
     parser.add_argument("--state", type=Path, default=Path(".local"), help="where openai.json is written")
     parser.add_argument("--port", type=int, default=0, help="of the first account; 0 for any free ports")
     arguments = parser.parse_args()

@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
+from chargeback.adapters.folder_reports import FolderReports
 from chargeback.adapters.memory import stores as memory
+from chargeback.adapters.memory.audit_entries import MemoryAuditEntries
 from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.outbox import MemoryDigests, MemoryOutbox
+from chargeback.adapters.memory.reports import MemoryReports
+from chargeback.adapters.memory.settled import MemorySettledFiles
+from chargeback.adapters.rehearsal.files import RehearsedReports
 from chargeback.bootstrap import Container
 from stack.clear import clear_blobs, clear_cosmos, clear_redis
 from stack.stack import Stack
@@ -17,25 +23,38 @@ IN_MEMORY = {
     "books": memory.MemoryBooks,
     "control": memory.MemoryControl,
     "objects": memory.MemoryObjects,
+    "outbox": MemoryOutbox,
+    "audit_entries": MemoryAuditEntries,
+    "digests": MemoryDigests,
     "object_marks": memory.MemoryMarks,
     "quarantine": memory.MemoryQuarantine,
     "dead_letters": memory.MemoryDeadLetters,
-    "reports": memory.MemoryReports,
-    "closed_reports": memory.MemoryReports,
+    "reports": MemoryReports,
+    "closed_reports": MemoryReports,
+    "settled_files": MemorySettledFiles,
 }
 
 
-def port(name: str) -> Any:
-    """A fixture that is the port in memory, then on the emptied real store."""
+ON_DISK = {
+    "folder": FolderReports,
+    "rehearsed": lambda folder: RehearsedReports(MemoryReports(), folder),
+}
+"""The published files in a folder of this machine."""
 
-    @pytest.fixture(params=BOTH, name=name)
+
+def port(name: str, *others: str) -> Any:
+    """A fixture that is the port in memory, then on the emptied real store, then each of the others on disk."""
+
+    @pytest.fixture(params=[*BOTH, *others], name=name)
     def fixture(request: pytest.FixtureRequest) -> Any:
         if request.param == "memory":
             return IN_MEMORY[name]()
+        if request.param in ON_DISK:
+            return ON_DISK[request.param](request.getfixturevalue("tmp_path"))
         stack: Stack = request.getfixturevalue("stack")
         if name == "counter":
             clear_redis(stack.url("redis"))
-        elif name in ("books", "control", "objects"):
+        elif name in ("books", "control", "objects", "outbox", "digests", "audit_entries"):
             clear_cosmos(stack.site)
         else:
             clear_blobs(stack.site)
@@ -50,8 +69,12 @@ counter = port("counter")
 books = port("books")
 control = port("control")
 objects = port("objects")
+outbox = port("outbox")
+audit_entries = port("audit_entries")
+digests = port("digests")
 object_marks = port("object_marks")
 quarantine = port("quarantine")
 dead_letters = port("dead_letters")
-reports = port("reports")
-closed_reports = port("closed_reports")
+reports = port("reports", *ON_DISK)
+closed_reports = port("closed_reports", *ON_DISK)
+settled_files = port("settled_files")

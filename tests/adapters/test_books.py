@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from chargeback.adapters.config.catalogue import load_catalogue
-from chargeback.bootstrap import DEPLOYED_CONFIG, Container
+from chargeback.bootstrap import Container
 from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import rate
@@ -17,6 +17,7 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.books import HOURS, Books, Posting
 from chargeback.services.ports.control import Control
 from stack.clear import clear_cosmos
+from stack.example import EXAMPLE_CONFIG
 from stack.provision import call
 from stack.stack import Stack
 from tests.support.builders import DAY
@@ -25,7 +26,7 @@ from tests.support.control_documents import put_document
 
 pytestmark = pytest.mark.anyio
 
-CATALOGUE = load_catalogue(DEPLOYED_CONFIG)
+CATALOGUE = load_catalogue(EXAMPLE_CONFIG)
 FROM = ("epoch", CATALOGUE.digest)
 
 
@@ -130,6 +131,19 @@ async def test_three_hundred_records_are_one_write(books: Books) -> None:
     assert await records_of(books) == by_id(*records)
 
 
+async def test_records_are_found_by_their_lines_and_counted(books: Books) -> None:
+    await books.write(DAY, 1, None, FROM, [record(number) for number in range(5)])
+    await books.write("2026-03-19", 1, None, FROM, [record(1, day="2026-03-19")])
+    await books.put_summary(DAY, {"total": 1}, None)
+    wanted = [record(number) for number in (1, 3, 77)]
+
+    found = await books.records_of(DAY, [each.record_id for each in wanted])
+
+    assert by_id(*found) == by_id(*wanted[:2])
+    assert await books.records_of(DAY, []) == ()
+    assert (await books.count_records(DAY), await books.count_records("2026-03-18")) == (5, 0)
+
+
 async def test_a_summary_replaces_only_the_one_that_was_read(books: Books) -> None:
     await books.put_summary(DAY, {"total": 1}, None)
     first = await books.summary(DAY)
@@ -176,29 +190,29 @@ async def test_control_documents_are_set_by_kind_and_name(control: Control) -> N
 
 
 async def test_a_control_document_is_swapped_only_for_the_one_that_was_read(control: Control) -> None:
-    assert await control.get_versioned("period", "2026-03") is None
-    first = await control.swap("period", "2026-03", {"state": "closing"}, None)
-    second = await control.swap("period", "2026-03", {"state": "closed"}, first)
+    assert await control.get_versioned("draft", "2026-03") is None
+    first = await control.swap("draft", "2026-03", {"state": "closing"}, None)
+    second = await control.swap("draft", "2026-03", {"state": "closed"}, first)
 
     for stale in (None, first, "never"):
-        with pytest.raises(Superseded, match="period/2026-03 was written by another run"):
-            await control.swap("period", "2026-03", {"state": "open"}, stale)
+        with pytest.raises(Superseded, match="draft/2026-03 was written by another run"):
+            await control.swap("draft", "2026-03", {"state": "open"}, stale)
 
     assert first != second
-    assert await control.get_versioned("period", "2026-03") == ({"state": "closed"}, second)
-    assert await control.get("period", "2026-03") == {"state": "closed"}
+    assert await control.get_versioned("draft", "2026-03") == ({"state": "closed"}, second)
+    assert await control.get("draft", "2026-03") == {"state": "closed"}
 
 
 async def test_of_many_swaps_at_once_one_wins(control: Control) -> None:
-    token = await control.swap("period", "2026-03", {"n": -1}, None)
+    token = await control.swap("draft", "2026-03", {"n": -1}, None)
 
     outcomes = await asyncio.gather(
-        *(control.swap("period", "2026-03", {"n": n}, token) for n in range(5)), return_exceptions=True
+        *(control.swap("draft", "2026-03", {"n": n}, token) for n in range(5)), return_exceptions=True
     )
 
     (won,) = [n for n, each in enumerate(outcomes) if isinstance(each, str)]
     assert sum(isinstance(each, Superseded) for each in outcomes) == 4
-    assert await control.get_versioned("period", "2026-03") == ({"n": won}, outcomes[won])
+    assert await control.get_versioned("draft", "2026-03") == ({"n": won}, outcomes[won])
 
 
 # What only Cosmos can show
@@ -262,13 +276,13 @@ async def test_a_first_write_whose_answer_is_lost_is_in_the_books_or_written_aga
 async def test_a_swap_whose_answer_is_lost_tells_so_and_happened_once(
     cosmos: Stack, container: Container, *, is_first: bool
 ) -> None:
-    token = None if is_first else await container.control.swap("period", "2026-03", {"n": 1}, None)
+    token = None if is_first else await container.control.swap("draft", "2026-03", {"n": 1}, None)
     inject(cosmos, afterCommit=True, on="write")
 
     with contextlib.suppress(Superseded, StoreUnavailable):
-        await container.control.swap("period", "2026-03", {"n": 2}, token)
+        await container.control.swap("draft", "2026-03", {"n": 2}, token)
 
-    assert await container.control.get("period", "2026-03") == {"n": 2}
+    assert await container.control.get("draft", "2026-03") == {"n": 2}
 
 
 @pytest.mark.servers

@@ -449,7 +449,7 @@ async def test_every_key_of_a_day_expires_and_has_the_day_s_hash_tag(clean_store
     found = await keys(container)
     left = [await counter._client.ttl(key) for key in found]
 
-    assert len(found) == 7 + 4
+    assert len(found) == 8 + 4 + 5, "eight of the day, a key for each line and for the set of each call or claim"
     assert all(b"{" + TODAY.encode() + b"}" in key for key in found)
     end_of_use = datetime.fromisoformat(TODAY).replace(tzinfo=UTC) + timedelta(days=5)
     until_then = (end_of_use - datetime.now(UTC)).total_seconds()

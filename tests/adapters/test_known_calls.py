@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from chargeback.adapters.memory.counter import MemoryCounter
-from chargeback.adapters.redis.counter import RedisCounter, connect
+from chargeback.adapters.redis.connection import connect
+from chargeback.adapters.redis.counter import RedisCounter
 from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, call_identity, read_event
 from chargeback.services.ports.counter import Counter, EstimatedEvent
 from tests.support.builders import usage_event

@@ -41,7 +41,8 @@ async def booked(container: Container) -> int:
 
 async def items(container: Container) -> list[tuple[Any, dict[str, Any]]]:
     """All that Cosmos DB holds of the books and of the runs of the posting."""
-    stores = ((container.books._container, "day"), (container.control._container, "kind"))
+    database = container.cosmos.get_database_client(container.settings.cosmos_database)
+    stores = ((database.get_container_client("usage"), "day"), (database.get_container_client("control"), "kind"))
     return [
         (store, {name: value for name, value in each.items() if name[0] != "_"})
         for store, key in stores

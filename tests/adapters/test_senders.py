@@ -14,6 +14,7 @@ from chargeback.adapters.config.folders import path_of
 from chargeback.domain.errors import InvalidConfig, StoreUnavailable
 from chargeback.domain.events.emitters import EVENT_GRID, Emitter, keys_in
 from chargeback.services.usage.senders import Senders
+from stack.example import EXAMPLE_CONFIG
 from tests.support.config_files import config_folder
 
 pytestmark = pytest.mark.anyio
@@ -128,7 +129,7 @@ def folder(tmp_path: Path, text: str) -> Path:
 
 
 def test_the_emitters_of_the_repository_are_valid() -> None:
-    assert load_emitters(Path(__file__).parents[2] / "config") == ()
+    assert load_emitters(EXAMPLE_CONFIG) == ()
 
 
 def test_a_folder_without_the_file_has_no_emitters(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from chargeback.bootstrap import Container
 from chargeback.domain.events.emitters import Emitter
 from chargeback.services.usage.replay import replay_quarantine
 from chargeback.settings import read_settings
+from stack.example import EXAMPLE_CONFIG
 from stack.stack import Stack
 from tests.support.builders import cloud_event
 
@@ -39,7 +40,7 @@ def api_of(container: Container) -> httpx.AsyncClient:
 @pytest.fixture
 async def api(clean_stores: Stack, container: Container) -> AsyncIterator[httpx.AsyncClient]:
     async with api_of(container) as client:
-        client.headers["x-events-key"] = clean_stores.env["EVENTS_KEY"]
+        client.headers["x-events-key"] = clean_stores.env["CHARGEBACK_EVENTS_KEY"]
         yield client
 
 
@@ -235,7 +236,7 @@ async def test_a_store_that_is_away_is_told_and_events_come_again(clean_stores: 
     own = Container(read_settings())
     body = msgspec.json.encode(event())
     async with api_of(own) as api:
-        api.headers["x-events-key"] = clean_stores.env["EVENTS_KEY"]
+        api.headers["x-events-key"] = clean_stores.env["CHARGEBACK_EVENTS_KEY"]
         clean_stores.kill(store)
         try:
             refused = await api.post(EVENTS, content=body)
@@ -277,7 +278,7 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 @pytest.fixture
 async def guarded(clean_stores: Stack, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The door with two emitters beside the gateways, and the stack's issuer of tokens."""
-    shutil.copytree(Path(__file__).parents[2] / "config", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(EXAMPLE_CONFIG, tmp_path, dirs_exist_ok=True)
     path_of(tmp_path, "emitters.yaml").write_text(EMITTERS)
     settings = read_settings().model_copy(
         update={
@@ -314,7 +315,7 @@ async def test_an_emitter_has_two_keys_and_speaks_for_itself_alone(guarded: http
 async def test_event_grid_s_key_is_for_the_gateways_alone(guarded: httpx.AsyncClient, clean_stores: Stack) -> None:
     body = [event(), event(source="/langchain/agents/1")]
 
-    answer = await guarded.post(EVENTS, json=body, headers={"x-events-key": clean_stores.env["EVENTS_KEY"]})
+    answer = await guarded.post(EVENTS, json=body, headers={"x-events-key": clean_stores.env["CHARGEBACK_EVENTS_KEY"]})
 
     assert outcome(answer) == (1, 0, 1)
 

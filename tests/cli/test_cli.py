@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from chargeback.adapters.config.folders import path_of
-from chargeback.bootstrap import DEPLOYED_CONFIG
+from stack.example import EXAMPLE_CONFIG
 from stack.stack import Stack
 from tests.support.builders import cloud_event, tokens, usage_event
 from tests.support.command_line import chargeback, found_by, output_of
@@ -67,7 +67,8 @@ def test_a_day_goes_from_standard_input_to_a_downloaded_report(clean_stores: Sta
     assert f"{TODAY}: 3 events, 2 calls, 1 duplicates, 0 unreadable; 0 lines differed" in audited
     assert published.startswith(f"{PERIOD}: ")
     files = sorted(path.name for path in (tmp_path / PERIOD).iterdir() if path.is_file())
-    named = ("chargeback-{}.csv", "chargeback-{}.xlsx", "charges-{}.parquet", "focus-{}.csv", "summary-{}.csv")
+    named = ["chargeback-{}.csv", "chargeback-{}.xlsx", "charges-{}.parquet", "summary-{}.csv"]
+    named += [f"focus-{version}-{{}}.{suffix}" for version in ("1.2", "1.3") for suffix in ("csv", "metadata.json")]
     assert files == sorted(["manifest.json", *(name.format(PERIOD) for name in named)])
     statements = tmp_path / PERIOD / "statements"
     assert (statements / "unallocated" / f"statement-{PERIOD}.html").is_file()
@@ -123,12 +124,13 @@ def test_dead_letters_are_taken_in_and_damaged_ones_quarantined(clean_stores: St
 
 def test_the_catalogue_is_validated_and_applied_once(clean_stores: Stack) -> None:
     valid = output_of("config", "validate")
-    applied, again = (output_of("config", "apply", "--by", "Ada") for _ in range(2))
+    applied, again = (output_of("config", "apply") for _ in range(2))
 
     digest = re.search(r"digest ([0-9a-f]{12})", valid)
     assert digest is not None
     assert applied == f"in force: {digest[1]}, before: the deployed files\n"
     assert again == f"already in force: {digest[1]}\n"
+    assert output_of("config", "diff") == "the files are what is in force\n"
 
 
 def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_stores: Stack, tmp_path: Path) -> None:
@@ -137,13 +139,20 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
     lines = [event(**fields), usage_event(time=f"{last_week}T00:00:01Z", **fields)]
     output_of("ingest", "-", stdin=b"\n".join(lines))
     found_by("audit", "--day", last_week)
-    folder = Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
+    folder = Path(shutil.copytree(EXAMPLE_CONFIG, tmp_path / "config"))
     card, budgets = path_of(folder, "rate-card.yaml"), path_of(folder, "budgets.yaml")
     card.write_text(card.read_text().replace('{input_tokens: "2.75", cached', '{input_tokens: "3.00", cached', 1))
     budgets.write_text(re.sub(r"amount: \d+", "amount: 77777", budgets.read_text(), count=1))
 
-    applied = output_of("config", "apply", "--by", "Ada", "--config-dir", str(folder))
+    output_of("post")
+    differences = found_by("config", "diff", "--config-dir", str(folder))
+    dry_run = found_by("config", "apply", "--dry-run", "--config-dir", str(folder))
+    applied = output_of("config", "apply", "--config-dir", str(folder))
 
+    assert dry_run == differences
+    moved = {period: 0.25 * [TODAY[:7], last_week[:7]].count(period) for period in (TODAY[:7], last_week[:7])}
+    told = [line.partition(" (")[0] for line in differences.splitlines() if " USD (" in line]
+    assert told == [f"{period} product/search: +{amount:.2f} USD" for period, amount in sorted(moved.items())]
     assert "prices: 4 changed\n" in applied
     assert (
         "  azure-openai/gpt-4o/2024-11-20/DataZoneStandard/default/eu/input_tokens: 2.75 → 3,"
@@ -157,9 +166,9 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
 
 
 def test_other_terms_are_applied_and_the_month_has_the_days_of_its_zone(clean_stores: Stack, tmp_path: Path) -> None:
-    shutil.copytree(DEPLOYED_CONFIG, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(EXAMPLE_CONFIG, tmp_path, dirs_exist_ok=True)
     books = path_of(tmp_path, "books.yaml")
-    folder = ("--by", "Ada", "--config-dir", str(tmp_path))
+    folder = ("--config-dir", str(tmp_path))
     books.write_text(books.read_text().replace("timeZone: UTC", "timeZone: Europe/Berlin"))
     output_of("config", "apply", *folder)
 
@@ -174,7 +183,7 @@ def test_other_terms_are_applied_and_the_month_has_the_days_of_its_zone(clean_st
 
 
 def test_a_faulty_catalogue_is_told_with_file_and_place(tmp_path: Path) -> None:
-    shutil.copytree(DEPLOYED_CONFIG, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(EXAMPLE_CONFIG, tmp_path, dirs_exist_ok=True)
     centres = path_of(tmp_path, "cost-centres.yaml")
     centres.write_text(centres.read_text().replace("costCentre: research}", "costCentre: nowhere}"))
 
@@ -216,18 +225,22 @@ def test_a_wrong_argument_is_named(clean_stores: Stack, arguments: list[str], co
 
 
 def test_wrong_settings_are_one_message() -> None:
-    wrong = {"REDIS_URL": "nowhere", "STORAGE_ACCOUNT_URL": "", "COSMOS_ENDPOINT": "https://c", "EVENTS_KEY": "k" * 32}
+    wrong = {
+        "CHARGEBACK_REDIS_URL": "nowhere",
+        "CHARGEBACK_STORAGE_ACCOUNT_URL": "here",
+        "CHARGEBACK_COSMOS_ENDPOINT": "https://c",
+    }
 
     code, _, errors = chargeback("post", **wrong)
 
     assert code == 1
-    assert "REDIS_URL: 'nowhere' is not a redis:// or rediss:// address" in errors
-    assert "STORAGE_ACCOUNT_URL: is not set" in errors
+    assert "CHARGEBACK_REDIS_URL: 'nowhere' is not a redis:// or rediss:// address" in errors
+    assert "CHARGEBACK_STORAGE_ACCOUNT_URL: 'here' is not an https:// address" in errors
     assert "Traceback" not in errors
 
 
 def test_a_store_that_is_away_is_one_message(clean_stores: Stack) -> None:
-    code, _, errors = chargeback("ingest", "-", stdin=event(), REDIS_URL="redis://127.0.0.1:1")
+    code, _, errors = chargeback("ingest", "-", stdin=event(), CHARGEBACK_REDIS_URL="redis://127.0.0.1:1")
 
     assert code == 1
     assert "error: Redis: " in errors

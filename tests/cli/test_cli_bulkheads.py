@@ -11,6 +11,7 @@ from chargeback.domain.errors import SomeFailed, StoreUnavailable
 from chargeback.domain.time.days import UtcDay
 from tests.support.builders import DAY, NOW, usage_event
 from tests.support.catalogues import catalogue
+from tests.support.people import signed_in
 from tests.support.product_in_memory import in_memory
 
 
@@ -30,6 +31,7 @@ def test_a_day_that_fails_keeps_no_other_from_being_done(
     monkeypatch.setattr(of.books, "postings", fail)
     container = SimpleNamespace(poster=of.poster, auditor=of.auditor, catalogues=of.catalogues)
     monkeypatch.setattr(days, "run", lambda work: asyncio.run(work(container)))
+    monkeypatch.setattr(days, "acting", signed_in)
     monkeypatch.setattr(days, "_open_day", UtcDay)
     asyncio.run(of.ingest.ingest([usage_event(time="2026-03-19T10:00:00Z")], NOW))
 

@@ -32,7 +32,7 @@ def test_a_charge_whose_event_the_ledger_lost_is_a_finding(
 ) -> None:
     published_product, charge = asyncio.run(published_charge())
     stores = published_product.in_memory
-    explainer = Explainer(published_product.published, stores.catalogues, stores.books, stores.ledger)
+    explainer = Explainer(published_product.published, stores.catalogues, stores.settled_days, stores.ledger)
     monkeypatch.setattr(explain, "run", lambda work: asyncio.run(work(SimpleNamespace(explainer=explainer))))
 
     explain.explain(PERIOD, SEARCH, charge=charge)

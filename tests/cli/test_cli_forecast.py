@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from chargeback.adapters.config.folders import path_of
-from chargeback.bootstrap import DEPLOYED_CONFIG, open_container
+from chargeback.bootstrap import open_container
 from chargeback.services.usage.summarise import summarise
 from chargeback.settings import read_settings
+from stack.example import EXAMPLE_CONFIG
 from stack.stack import Stack
 from tests.support.command_line import chargeback, found_by, output_of
 from tests.support.spending import Spent, daily
@@ -36,7 +37,7 @@ def in_the_books(spent: Sequence[Spent]) -> None:
 
 @pytest.fixture
 def config_dir(tmp_path: Path) -> str:
-    folder = Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
+    folder = Path(shutil.copytree(EXAMPLE_CONFIG, tmp_path / "config"))
     path_of(folder, "budgets.yaml").write_text(BUDGET)
     return str(folder)
 
@@ -49,10 +50,10 @@ def rows_of(shown: str) -> list[list[str]]:
 def test_the_month_is_shown_for_every_cost_centre_and_budget(clean_stores: Stack, config_dir: str) -> None:
     in_the_books([*daily("2025-02-03", WEEK * 6), *daily("2025-03-14", ["7", "7"], centre="product/search")])
 
-    shown = found_by("forecast", "--as-of", "2025-03-17", CONFIG_DIR=config_dir)
-    printed = found_by("forecast", "--as-of", "2025-03-17", "--json", CONFIG_DIR=config_dir)
-    below = output_of("forecast", "--as-of", "2025-03-17", "--cost-centre", "product", CONFIG_DIR=config_dir)
-    past = found_by("forecast", "2025-02", CONFIG_DIR=config_dir)
+    shown = found_by("forecast", "--as-of", "2025-03-17", CHARGEBACK_CONFIG_DIR=config_dir)
+    printed = found_by("forecast", "--as-of", "2025-03-17", "--json", CHARGEBACK_CONFIG_DIR=config_dir)
+    below = output_of("forecast", "--as-of", "2025-03-17", "--cost-centre", "product", CHARGEBACK_CONFIG_DIR=config_dir)
+    past = found_by("forecast", "2025-02", CHARGEBACK_CONFIG_DIR=config_dir)
 
     rows = {row[0]: row for row in rows_of(shown)[:4]}
     exactly = "220.00 to 220.00"

@@ -11,6 +11,7 @@ from chargeback.cli import objects
 from chargeback.cli.exit_codes import ExitCode
 from chargeback.services.usage.index_objects import ObjectIndex
 from tests.support.builders import DAY, usage_event
+from tests.support.people import signed_in
 
 
 def test_the_index_is_made_again_from_the_ledger_and_says_whose_an_object_is(
@@ -19,6 +20,7 @@ def test_the_index_is_made_again_from_the_ledger_and_says_whose_an_object_is(
     ledger, kept = MemoryLedger(), MemoryObjects()
     container = SimpleNamespace(ledger=ledger, object_index=ObjectIndex(ledger, kept, MemoryMarks()))
     monkeypatch.setattr(objects, "run", lambda work: asyncio.run(work(container)))
+    monkeypatch.setattr(objects, "acting", signed_in)
     asyncio.run(ledger.append(DAY, [usage_event(), usage_event(objectId="file-1")]))
     asyncio.run(ledger.append("2026-03-19", [usage_event(objectId="file-2", subscriptionId="support")]))
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,29 +42,48 @@ def refused(*arguments: str, ends: ExitCode = ExitCode.FAILED) -> str:
 
 
 def test_a_refusal_names_every_reason_and_what_to_do(months: None) -> None:
-    too_early = refused("periods", "close", CURRENT, "--by", "ann")
-    unpriced = refused("periods", "close", FIRST, "--by", "ann")
+    too_early = refused("periods", "close", CURRENT)
+    unpriced = refused("periods", "close", FIRST)
+    unasked = refused("periods", "approve", LAST)
+    nothing = refused("periods", "approve", FIRST, "--withdraw")
 
     assert f"{CURRENT} cannot be closed:" in too_early
     assert "; until then it is open" in too_early
     assert f"{FIRST} is not closed yet, and periods close in order: close {FIRST} first" in too_early
     assert "1 of 2 requests (50.000 %) is unpriced: mystery (mystery-1): 1 rows; allowed are 0 %" in unpriced
     assert "--override --reason TEXT" in unpriced
+    assert f"{LAST} cannot be approved:" in unasked
+    assert "books.yaml asks for no approval of it" in unasked
+    assert f"{FIRST} is the oldest open period" in unasked
+    assert f"it has no draft: `publish {LAST}`" in unasked
+    assert "nobody has approved it" in nothing
 
 
 def test_a_month_is_closed_shown_published_again_and_not_reopened(months: None, tmp_path: Path) -> None:
     found_by("publish", FIRST)
     before = output_of("periods", "list")
-    closed = output_of("periods", "close", FIRST, "--by", "ann", "--override", "--reason", "agreed with finance")
-    again = output_of("periods", "close", FIRST, "--by", "bob")
+    closed = output_of("periods", "close", FIRST, "--override", "--reason", "agreed with finance")
+    again = output_of("periods", "close", FIRST)
     shown = output_of("periods", "show", FIRST)
     published = found_by("publish", FIRST, "--out-dir", str(tmp_path))
+    verified = output_of("periods", "verify", FIRST)
+    downloaded = output_of("periods", "verify", FIRST, "--from", str(tmp_path / FIRST))
     after = output_of("periods", "list")
     reopened = refused("periods", "reopen", FIRST)
+    acts = json.loads(output_of("audit-log", "list", "--target", f"period:{FIRST}", "--json"))["entries"]
+    closings = [each for each in acts if each["act"] == "period.close"]
+    entry = output_of("audit-log", "show", str(closings[-1]["entry"]))
+    whole = output_of("audit-log", "verify")
 
+    publication, closing = ("job.run", "done"), ("period.close", "done")
+    assert [(each["act"], each["outcome"]) for each in acts] == [publication, closing, closing, publication]
+    assert {each["actor"].partition(":")[0] for each in acts} == {"person"}
+    assert '"state": "closed"' in entry
+    assert '"reason": "agreed with finance"' in entry
+    assert whole.splitlines()[-1] == "nothing was changed, removed or inserted"
     assert after.splitlines()[0] == closed.splitlines()[0]
     assert before.split() == [FIRST, "open", LAST, "open", CURRENT, "open"]
-    assert closed.startswith(f"{FIRST}  closed  closed by ann at ")
+    assert closed.startswith(f"{FIRST}  closed  closed by Ada Novak [")
     assert f"closed/{FIRST}/manifest.json: sha256 " in closed
     assert again.startswith("it was closed before; nothing changed\n")
     assert again.splitlines()[1:] == closed.splitlines()
@@ -73,31 +93,33 @@ def test_a_month_is_closed_shown_published_again_and_not_reopened(months: None, 
     assert closed.splitlines()[1] in published
     assert closed.splitlines()[1].split("sha256 ")[1] in shown
     assert (tmp_path / FIRST / "manifest.json").exists()
+    assert "; 0 findings" in verified
+    assert "rows and sums computed again are the bytes that were closed; 0 findings" in downloaded
     assert "cannot be reopened" in reopened
-    assert f"periods correct {FIRST} --by NAME --reason TEXT" in reopened
+    assert f"periods correct {FIRST} --reason TEXT" in reopened
 
 
 def test_a_closed_month_is_corrected_and_nothing_else_is(months: None, tmp_path: Path) -> None:
-    output_of("periods", "close", FIRST, "--by", "ann", "--override", "--reason", "agreed")
+    output_of("periods", "close", FIRST, "--override", "--reason", "agreed")
 
-    unchanged = output_of("periods", "correct", FIRST, "--by", "ann", "--reason", "nothing")
-    still_open = refused("periods", "correct", LAST, "--by", "ann", "--reason", "wrong price")
-    unnamed = chargeback("periods", "close", LAST)
+    unchanged = output_of("periods", "correct", FIRST, "--reason", "nothing")
+    still_open = refused("periods", "correct", LAST, "--reason", "wrong price")
+    misnamed = chargeback("periods", "close", LAST, "--by", "Ann Lee")
 
     assert "no line differs" in unchanged
     assert f"{LAST} is open, not closed" in still_open
-    assert unnamed[0] == 2
-    assert "--by" in unnamed[2]
+    assert misnamed[0] == ExitCode.USAGE
+    assert "--by says 'Ann Lee', and you are signed in as Ada Novak (ada.novak@contoso.example)" in misnamed[2]
 
 
 def test_late_usage_of_a_closed_month_is_a_correction_in_the_oldest_open_one(months: None, tmp_path: Path) -> None:
-    output_of("periods", "close", FIRST, "--by", "ann", "--override", "--reason", "agreed")
+    output_of("periods", "close", FIRST, "--override", "--reason", "agreed")
     closed = found_by("publish", FIRST)
     output_of("ingest", "-", stdin=usage_event(id="d", time=f"{FIRST}-10T12:00:00Z", usage=tokens(2_000_000, 0)))
     found_by("audit")
 
     output_of("publish", LAST, "--out-dir", str(tmp_path))
-    output_of("periods", "close", LAST, "--by", "ann")
+    output_of("periods", "close", LAST)
     output_of("publish", CURRENT, "--out-dir", str(tmp_path))
 
     assert found_by("publish", FIRST) == closed
@@ -113,7 +135,7 @@ def corrections(folder: Path, period: str) -> dict[str, tuple[str, str]]:
 
 
 def test_what_is_no_period_is_named(clean_stores: Stack) -> None:
-    for command in (("show",), ("reopen",), ("close", "--by", "ann"), ("correct", "--by", "a", "--reason", "b")):
+    for command in (("show",), ("reopen",), ("close",), ("correct", "--reason", "b")):
         assert "period '2026-13' is not a month such as 2026-03" in refused(
             "periods", *command, "2026-13", ends=ExitCode.USAGE
         )

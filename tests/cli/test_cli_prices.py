@@ -15,22 +15,22 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from chargeback.adapters.config.folders import path_of
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.cli import app, prices
 from chargeback.cli.config import ValidatedConfig
 from chargeback.cli.exit_codes import ExitCode
 from chargeback.domain.errors import InvalidConfig
+from stack.example import EXAMPLE_CONFIG
 
 S = TypeVar("S")
 
-METERS = yaml.safe_load(path_of(DEPLOYED_CONFIG, "retail-meters.yaml").read_text())["meters"]
+METERS = yaml.safe_load(path_of(EXAMPLE_CONFIG, "retail-meters.yaml").read_text())["meters"]
 GPT_4O = next(each for each in METERS if each["name"] == "gpt 4o 1120 Inp glbl Tokens")
 KEY = "azure-openai/gpt-4o/2024-11-20/GlobalStandard/default/input_tokens"
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
+    return Path(shutil.copytree(EXAMPLE_CONFIG, tmp_path / "config"))
 
 
 @pytest.fixture
@@ -70,8 +70,14 @@ def printed(kind: type[S], *arguments: object) -> S:
 
 
 def test_diff_says_what_changed_since_when_and_what_it_does_not_know(config: Path, saved: Path) -> None:
-    output = run("prices", "diff", "--config-dir", config, "--from", saved).output
+    result = run("prices", "diff", "--config-dir", config, "--from", saved)
+    output = result.output
+    found = printed(prices.ComparedPrices, "prices", "diff", "--config-dir", config, "--from", saved)
 
+    assert result.exit_code == ExitCode.FINDINGS
+    assert output.startswith(f"1 of the {found.in_force} prices in force on the card could be compared\n")
+    assert found.compared + sum(each.prices for each in found.uncompared) == found.in_force
+    assert {each.reason for each in found.uncompared} == {"not-in-list", "no-meter"}
     assert "0 prices are equal, 1 differ" in output
     assert f"  {KEY}: 2.5 on the card, 2 in the list since 2026-10-01" in output
     assert "1 meters are not in retail-meters.yaml:\n  Azure OpenAI, 1: gpt 7 Inp glbl Tokens\n" in output
@@ -144,7 +150,7 @@ def test_the_card_is_compared_with_the_committed_snapshot(config: Path) -> None:
     assert (agreed.exit_code, agreed.output) == (0, "153 prices of the snapshot are on the rate card\n")
     assert contradicted.exit_code == ExitCode.FINDINGS
     assert contradicted.output.splitlines()[0] == (
-        "retail-snapshot.yaml:23: prices[4].perMillion.input_tokens: '5.6 sol ShortCo (Inp, Cd Inp, Cd Wr, Opt) Std Gl"
+        "retail-snapshot.yaml:24: prices[4].perMillion.input_tokens: '5.6 sol ShortCo (Inp, Cd Inp, Cd Wr, Opt) Std Gl"
         " 1M Tokens' had 4 on 2026-09-01, the card 4.01"
     )
 
@@ -195,7 +201,7 @@ def test_validate_checks_the_table_of_meters_with_the_rest(config: Path) -> None
 
     assert [fault.partition(":")[0] for fault in caught.value.faults] == ["rate-card.yaml", "retail-meters.yaml"]
     path_of(config, "retail-meters.yaml").unlink()
-    path_of(config, "rate-card.yaml").write_bytes(path_of(DEPLOYED_CONFIG, "rate-card.yaml").read_bytes())
+    path_of(config, "rate-card.yaml").write_bytes(path_of(EXAMPLE_CONFIG, "rate-card.yaml").read_bytes())
     assert run("config", "validate", "--config-dir", config).exit_code == 0
 
 

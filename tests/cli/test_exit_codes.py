@@ -1,8 +1,11 @@
 """How commands end, and what they print with --json: both are what scripts build on."""
 
 import asyncio
+import inspect
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +17,14 @@ from typer.main import get_command
 from chargeback.adapters.memory.stores import MemoryControl
 from chargeback.cli import app, days, events, objects, reconcile, set_aside, tokens
 from chargeback.cli.exit_codes import ExitCode, finish
+from chargeback.domain.access.app_roles import AppRole
 from chargeback.services.usage.post import Posted
 from tests.support.builders import DAY
+from tests.support.people import Terminal, person
 from tests.support.reconciled_months import reconciled
 from tests.surface.documents import DOCUMENTS
 
+ROOT = Path(__file__).parents[2]
 REFUSING = {"periods reopen"}
 """Commands that only ever say no."""
 
@@ -37,6 +43,20 @@ def test_every_command_prints_json_of_a_type_that_is_listed() -> None:
 
     assert with_json == set(DOCUMENTS)
     assert set(commands()) - with_json == REFUSING
+
+
+def test_every_command_that_may_end_with_findings_is_in_the_table_of_operations() -> None:
+    table = (ROOT / "docs/operations.md").read_text("utf-8").partition("| Ends with 3 when |")[2].partition("\n\n")[0]
+    listed = {
+        name.partition(" --")[0]
+        for row in table.splitlines()
+        for name in re.findall(r"`([a-z -]+)`", row.rpartition(" | ")[2])
+    }
+    ending = {
+        name for name, each in commands().items() if "finish(" in inspect.getsource(inspect.unwrap(each.callback))
+    }
+
+    assert ending - listed == set()
 
 
 def test_every_option_that_takes_a_value_states_its_default_or_the_option_that_it_belongs_to() -> None:
@@ -78,10 +98,11 @@ async def returns(value: Any) -> Any:
 
 
 def within(monkeypatch: pytest.MonkeyPatch, module: Any, **parts: Any) -> None:
-    """Have a command module work with these parts of a container."""
+    """Have a command module work with these parts of a container, and an admin at the terminal."""
+    admin = Terminal(person("ada", AppRole.ADMIN)).services
 
     def run(work: Callable[[Any], Awaitable[None]]) -> None:
-        asyncio.run(work(SimpleNamespace(**parts)))  # type: ignore[arg-type]
+        asyncio.run(work(SimpleNamespace(**admin | parts)))  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "run", run)
 

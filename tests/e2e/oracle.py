@@ -60,6 +60,7 @@ COLUMNS = [
     "exchange_rate_date",
     "exchange_rate_source",
     "correction_reason",
+    "price_verified",
 ]
 CHARGE_ID = COLUMNS.index("charge_id")
 ORDER = [0, 1, *range(2, 15), 15, 20, 22, 24, *range(25, 32)]
@@ -136,7 +137,7 @@ def _row(period: str, dearer_from: str, key: tuple[str, ...], quantity: int) -> 
         if known else "",
         "", "", "", "", "oai-swedencentral.openai.azure.com", "", "search",
         "usage", price if known else "", price if known else "", exact, exact, *[""] * 6,
-        "USD", "1", "", "", "",
+        "USD", "1", "", "", "", "",
     ]  # fmt: skip
 
 

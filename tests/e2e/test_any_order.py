@@ -10,22 +10,25 @@ from hypothesis import strategies as st
 
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.reports import MemoryReports
+from chargeback.adapters.memory.settled import MemorySettledFiles
 from chargeback.adapters.memory.stores import (
     MemoryBooks,
     MemoryCatalogues,
     MemoryControl,
     MemoryLedger,
     MemoryQuarantine,
-    MemoryReports,
 )
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.services.publishing.publish import publish
+from chargeback.services.settled.settled_days import SettledDays
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 from tests.e2e.oracle import chargeback_csv, without_charge_ids
 from tests.e2e.traffic import catalogue_folder, encoded, traffic
+from tests.support.examples import few
 from tests.support.published_files import month
 
 NOW = datetime(2026, 3, 20, 18, 0, tzinfo=UTC)
@@ -77,12 +80,12 @@ class RealProduct:
 
     async def csv(self) -> bytes:
         reports = MemoryReports()
-        await publish(month(), self.books, reports)
+        await publish(month(), SettledDays(self.books, MemorySettledFiles()), reports)
         return without_charge_ids(reports.files["2026-03/chargeback-2026-03.csv"])
 
 
 @given(steps=steps, rest=st.permutations(range(len(EVENTS))))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_duplication_and_interleaving_gives_the_same_csv(
     catalogue: Catalogue, steps: list[tuple[str, list[int]]], rest: list[int]
 ) -> None:
@@ -117,7 +120,7 @@ def test_a_stream_that_was_posted_as_pending_and_settled_after_redis_was_lost_is
 
 
 @given(lost=st.sets(st.integers(0, len(EVENTS) - 1), min_size=1, max_size=10))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_audit_brings_in_what_was_never_counted(catalogue: Catalogue, lost: set[int]) -> None:
     """Events that reached the ledger and nothing else, because the process died and nobody delivered them again."""
 

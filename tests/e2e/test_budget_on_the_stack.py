@@ -11,7 +11,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from scripts.showcase.trials import SUBSCRIPTION, write_trials
+from scripts.showcase.trials import SUBSCRIPTION, centre_of, write_trials
 from stack.clear import clear_redis, clear_stores
 from stack.stack import Stack
 from tests.support.command_line import output_of
@@ -51,13 +51,23 @@ class Served:
             http_client=openai.DefaultHttpxClient(trust_env=False),
         )
 
+    def ask(self, method: str, path: str, who: str, body: object = None, **headers: str) -> dict[str, str]:
+        """Ask the API as somebody of the local tenant; the headers of the answer."""
+        token = self.servers.token_of(who)
+        address = f"{self.servers.url('functions')}/api/v1/{path}"
+        content = None if body is None else json.dumps(body).encode()
+        headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        asking = urllib.request.Request(address, content, headers, method=method)
+        with urllib.request.urlopen(asking, timeout=60) as answer:
+            return {name.lower(): value for name, value in answer.headers.items()}
+
 
 @pytest.fixture(scope="module")
 def served(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     clear_stores(stack)
     config = str(write_trials(tmp_path_factory.mktemp("budget") / "config", {CODE: ("0.30", STEPS)}))
     parts = ["functions", "eventGrid", "accounts", "gateway"]
-    with Stack(services=parts, beside=stack, extra_env={"CONFIG_DIR": config}) as servers:
+    with Stack(services=parts, beside=stack, extra_env={"CHARGEBACK_CONFIG_DIR": config}) as servers:
         yield Served(servers, config)
 
 
@@ -98,8 +108,8 @@ def test_a_limit_holds_until_it_is_raised_whatever_redis_forgets(served: Served,
         served.run("decide_budgets")  # asks for a posting, which replays the ledger: streams count again, too
         forgotten = until(team, "budget")
         day = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
-        raise_it = ("--amount", "5", "--until", day, "--by", "ann", "--reason", "launch")
-        output_of("budgets", "override", CODE, *raise_it, CONFIG_DIR=served.config)
+        raise_it = ("--amount", "5", "--until", day, "--reason", "launch")
+        output_of("budgets", "override", CODE, *raise_it, CHARGEBACK_CONFIG_DIR=served.config)
         served.run("decide_budgets")
         raised = until(team, "served")
 
@@ -107,4 +117,21 @@ def test_a_limit_holds_until_it_is_raised_whatever_redis_forgets(served: Served,
     for words in (CODE, "Ada", "0.30 USD", "(retry: false)"):
         assert words in first[-1]
     assert CODE in forgotten[-1]
+    assert raised[-1] == "served"
+
+
+def test_a_limit_that_an_owner_makes_over_http_holds_at_the_gateway_until_it_is_raised_there(served: Served) -> None:
+    centre = centre_of(CODE)
+    path = f"budgets/{centre.replace('/', ':')}"
+    steps = [{"percent": 100, "do": "block"}]
+    budget = {"id": centre, "costCentre": centre, "amount": "0.01", "every": "month", "steps": steps}
+
+    with served.team() as team:
+        served.ask("POST", "budgets", "owner", budget)
+        refused = until(team, centre)
+        tag = served.ask("GET", path, "owner")["etag"]
+        served.ask("PUT", path, "owner", budget | {"amount": 1000}, **{"If-Match": tag})
+        raised = until(team, "served")
+
+    assert centre in refused[-1]
     assert raised[-1] == "served"

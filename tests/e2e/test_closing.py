@@ -1,8 +1,6 @@
 """Closing on the real stores: two at once, and a run that ends half way."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +8,15 @@ from typing import Any
 import pytest
 
 from chargeback.bootstrap import Container
+from chargeback.domain.audit_log.acts import Act
 from chargeback.domain.errors import Superseded
 from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.time.calendar import previous_period
 from chargeback.services.closing.file_period import files_of, sha256_of
 from chargeback.services.closing.finish_days import ClosingRequest
 from stack.stack import Stack
+from tests.support.audit_log import KIM
+from tests.support.broken_reports import Broken, Ended
 from tests.support.builders import tokens, usage_event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
@@ -34,7 +35,8 @@ async def month(clean_stores: Stack, container: Container) -> Container:
 
 
 async def close(container: Container, by: str) -> Any:
-    return await container.closer.close(LAST, ClosingRequest(by, NOW))
+    async with container.audit_log.change(KIM, Act.CLOSE_PERIOD, f"period:{LAST}"):
+        return await container.closer.close(LAST, ClosingRequest(by, NOW))
 
 
 async def files(container: Container) -> dict[str, str]:
@@ -56,28 +58,6 @@ async def test_if_two_close_at_once_one_closes_and_the_other_is_told(month: Cont
     assert await month.reports.paths("") == []
 
 
-class Ended(BaseException):
-    """The run ended."""
-
-
-class Broken:
-    """Reports that end the run at the n-th file that appears."""
-
-    def __init__(self, reports: Any, at: int) -> None:
-        self._reports, self._left = reports, at
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reports, name)
-
-    @asynccontextmanager
-    async def create(self, *arguments: Any, **named: Any) -> AsyncIterator[Any]:
-        async with self._reports.create(*arguments, **named) as file:
-            yield file
-            if not self._left:
-                raise Ended
-            self._left -= 1
-
-
 @pytest.mark.parametrize(("where", "at"), [("reports", 1), ("closed", 0), ("closed", 2)])
 async def test_a_closing_that_ended_half_way_is_completed_with_the_same_bytes(
     month: Container, where: str, at: int
@@ -85,10 +65,12 @@ async def test_a_closing_that_ended_half_way_is_completed_with_the_same_bytes(
     closer = month.closer
     broken = replace(closer, **{where: Broken(getattr(closer, where), at)})
     with pytest.raises(Ended):
-        await broken.close(LAST, ClosingRequest("ann", NOW))
+        async with month.audit_log.change(KIM, Act.CLOSE_PERIOD, f"period:{LAST}"):
+            await broken.close(LAST, ClosingRequest("ann", NOW))
 
     before = await files(month)
-    (completed,) = await closer.close_due(NOW) if where == "closed" else [await close(month, "bob")]
+    async with month.audit_log.acting(KIM, Act.TIMER, "timer:close_periods"):
+        (completed,) = await closer.close_due(NOW) if where == "closed" else [await close(month, "bob")]
 
     after = await files(month)
     assert before.items() < after.items()

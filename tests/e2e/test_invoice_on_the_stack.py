@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from chargeback.adapters.config.retail_meters import load_retail_meters
-from chargeback.bootstrap import DEPLOYED_CONFIG, Container
+from chargeback.bootstrap import Container
 from chargeback.cli.reconcile import ReconciledPeriod
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.settings import read_settings
+from stack.example import EXAMPLE_CONFIG
+from stack.identity.people import PEOPLE
 from stack.stack import Stack
 from tests.support.builders import cloud_event, tokens
 from tests.support.command_line import chargeback, output_of
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.servers
 
 NOW = datetime.now(UTC)
 TODAY = NOW.date().isoformat()
+SIGNED_IN = f"{PEOPLE['admin'].name} [{PEOPLE['admin'].object_id}]"
 PERIOD = TODAY[:7]
 MONTH = f"{NOW:%Y%m}01-{NOW:%Y%m}28"
 HOST = "oai-eastus2-x1.openai.azure.com"
@@ -34,7 +37,7 @@ def meter_of(meter: Meter) -> str:
     """The reviewed id of a gpt-4o meter in East US 2."""
     return next(
         meter_id
-        for meter_id, reviewed in load_retail_meters(DEPLOYED_CONFIG).meters.items()
+        for meter_id, reviewed in load_retail_meters(EXAMPLE_CONFIG).meters.items()
         for key in reviewed.keys
         if reviewed.region == "eastus2"
         and (key.model, key.version, key.deployment_type, key.service_tier, key.variant, key.meter)
@@ -117,12 +120,18 @@ def test_a_month_is_reconciled_trued_up_and_explained(month: Path) -> None:
     assert "not-on-invoice" in said
 
     upload(invoice(input_millions="3") | {})
-    output_of("reconcile", PERIOD, "--true-up", "--by", "dora")
+    dry = output_of("reconcile", PERIOD, "--true-up", "--dry-run", "--json")
+    assert "true-up in force" not in output_of("reconcile", PERIOD)
+    output_of("reconcile", PERIOD, "--true-up")
     printed = msgspec.json.decode(output_of("reconcile", PERIOD, "--json"), type=ReconciledPeriod)
+    rehearsed = msgspec.json.decode(dry, type=ReconciledPeriod)
+    assert rehearsed.true_up is not None
+    assert printed.true_up is not None
+    assert (rehearsed.is_dry_run, rehearsed.true_up.amount) == (True, printed.true_up.amount)
     assert (printed.report.variance, printed.report.tolerance.exceeded) == ("0", False)
-    assert (printed.true_up and (printed.true_up.amount, printed.true_up.by)) == ("0", "dora")
-    assert "true-up in force: 0 USD, set by dora" in output_of("reconcile", PERIOD)
-    assert f"the true-up of {PERIOD} is taken back" in output_of("reconcile", PERIOD, "--no-true-up", "--by", "dora")
+    assert (printed.true_up and (printed.true_up.amount, printed.true_up.by)) == ("0", SIGNED_IN)
+    assert f"true-up in force: 0 USD, set by {SIGNED_IN}" in output_of("reconcile", PERIOD)
+    assert f"the true-up of {PERIOD} is taken back" in output_of("reconcile", PERIOD, "--no-true-up")
 
     text = output_of("explain", PERIOD, "--cost-centre", "product/search")
     charge_id = re.findall(r"\[([0-9a-f]{32})\]", text)[0]

@@ -12,23 +12,26 @@ import pytest
 
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.memory.stores import MemoryCatalogues, MemoryControl, MemoryLedger
-from chargeback.bootstrap import DEPLOYED_CONFIG, Container
+from chargeback.bootstrap import Container
 from chargeback.functions.apply_config import blueprint
+from stack.example import EXAMPLE_CONFIG
+from tests.support.audit_log import some_log
 from tests.support.control_documents import put_document
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
+    return Path(shutil.copytree(EXAMPLE_CONFIG, tmp_path / "config"))
 
 
 def run(caplog: pytest.LogCaptureFixture, folder: Path, control: MemoryControl) -> list[dict[str, Any]]:
     """The lines of one run of the timer."""
     container = SimpleNamespace(
+        audit_log=some_log(),
         control=control,
-        catalogues=MemoryCatalogues(load_catalogue(DEPLOYED_CONFIG)),
+        catalogues=MemoryCatalogues(load_catalogue(EXAMPLE_CONFIG)),
         ledger=MemoryLedger(),
-        settings=SimpleNamespace(config_dir=folder),
+        settings=SimpleNamespace(config_folder=folder),
     )
     (function,) = blueprint(cast(Container, container))._function_builders
     timer = function._function.get_user_function()

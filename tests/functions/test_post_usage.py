@@ -8,6 +8,7 @@ import pytest
 
 from chargeback.bootstrap import Container
 from chargeback.functions import post_usage
+from tests.support.audit_log import some_log
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -26,8 +27,10 @@ def test_the_index_of_objects_comes_last_because_it_may_take_long(
 
     monkeypatch.setattr(post_usage, "_report_spend", step("spend"))
     container = SimpleNamespace(
+        audit_log=some_log(),
         poster=SimpleNamespace(post=step("post")),
         ledger_parts=SimpleNamespace(look=step("parts")),
+        books_watch=SimpleNamespace(watch=step("watch")),
         object_index=SimpleNamespace(catch_up=step("objects")),
     )
     (function,) = post_usage.blueprint(cast(Container, container))._function_builders
@@ -39,4 +42,4 @@ def test_the_index_of_objects_comes_last_because_it_may_take_long(
     else:
         asyncio.run(run)
 
-    assert done == ["post", "parts", "spend", "objects"]
+    assert done == ["post", "parts", "spend", "watch", "objects"]

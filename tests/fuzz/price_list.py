@@ -10,13 +10,13 @@ from typing import Any
 from chargeback.adapters.azure.retail_prices import saved_retail_prices
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.config.retail_meters import load_retail_meters
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import UnusablePrices
 from chargeback.domain.price_list.comparison import compare
+from stack.example import EXAMPLE_CONFIG
 from tests.fuzz.mutations import damaged, mutated
 
-_CATALOGUE = load_catalogue(DEPLOYED_CONFIG)
-_TABLE = load_retail_meters(DEPLOYED_CONFIG).meters
+_CATALOGUE = load_catalogue(EXAMPLE_CONFIG)
+_TABLE = load_retail_meters(EXAMPLE_CONFIG).meters
 _NOW = datetime(2026, 3, 14, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""Some hundred attempts of each fuzzer; `python -m tests.fuzz` makes as many as there is time for."""
+"""Some attempts of each fuzzer; `python -m tests.fuzz` makes as many as there is time for."""
 
 import pytest
 

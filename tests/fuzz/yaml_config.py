@@ -11,13 +11,13 @@ import yaml
 from chargeback.adapters.config.catalogue import FILES, OPTIONAL_FILES, load_catalogue
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms.coverage import unpriced_deployments
+from stack.example import EXAMPLE_CONFIG
 from tests.fuzz.mutations import damaged, mutated
 from tests.support.config_files import config_folder
 
-_TEXTS = {name: path_of(DEPLOYED_CONFIG, name).read_bytes() for name in (*FILES, *OPTIONAL_FILES)}
+_TEXTS = {name: path_of(EXAMPLE_CONFIG, name).read_bytes() for name in (*FILES, *OPTIONAL_FILES)}
 _DOCUMENTS = {name: yaml.load(text, yaml.CSafeLoader) for name, text in _TEXTS.items()}
 _NODES = [
     b"? [a, b]\n: 1\n",

@@ -1,7 +1,6 @@
 """The commands that start the gateway and the simulated accounts."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -23,8 +22,12 @@ def running(module: str, *arguments: str) -> Iterator[dict[str, object]]:
             assert process.stdout
             yield json.loads(process.stdout.readline())
         finally:
-            os.kill(process.pid, signal.SIGINT)
-            process.wait(20)
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()  # else this test would wait for it for ever, such as where interrupts are ignored
+                raise
 
 
 @pytest.mark.usefixtures("small_policies")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chargeback.adapters.config.folders import path_of
+from stack.example import EXAMPLE_CONFIG
 from stack.gateway.lint import lint
 
 ROOT = Path(__file__).parents[2]
@@ -29,11 +30,11 @@ def write(folder: Path, inbound: str = "", backend: str = "<base />", outbound: 
 
 
 def found(policies: Path) -> list[str]:
-    return [str(fault) for fault in lint(policies, ROOT / "config")[0]]
+    return [str(fault) for fault in lint(policies, EXAMPLE_CONFIG)[0]]
 
 
 def test_the_repositorys_policies_pass() -> None:
-    assert lint(ROOT / "apim-policies", ROOT / "config") == ([], [])
+    assert lint(ROOT / "apim-policies", EXAMPLE_CONFIG) == ([], [])
 
 
 def test_a_minimal_document_passes(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_pattern_in_a_variable_is_found(tmp_path: Path) -> None:
 
 
 def test_an_operation_with_the_method_options_is_named(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "config", tmp_path / "config")
+    shutil.copytree(EXAMPLE_CONFIG, tmp_path / "config")
     text = path_of(tmp_path / "config", "gateway.yaml").read_text("utf-8")
     first = "  operations:\n"
     assert first in text

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from stack.bicep.compiler import GIVEN, PROFILES, REMEDY, EvaluatedTemplate, evaluate, found, profile
-from stack.bicep.files import ROOT
+from stack.bicep.files import INFRA
 
 needs_compiler = pytest.mark.skipif(found() is None, reason=f"there is no Bicep compiler here: {REMEDY}")
 every_profile = pytest.mark.parametrize("name", PROFILES)
@@ -25,7 +25,7 @@ def evaluated(name: str) -> EvaluatedTemplate:
 def evaluated_with_subscriptions(folder: Path, count: int) -> EvaluatedTemplate:
     """Production with so many subscriptions of teams."""
     for part in ("infra", "config", "apim-policies"):
-        shutil.copytree(ROOT / part, folder / part)
+        shutil.copytree(INFRA.parent / part, folder / part)
     path = folder / "config/company/gateway.yaml"
     gateway: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
     product = gateway["products"][0]["id"]

@@ -14,10 +14,12 @@ SECTIONS = dict(re.findall(r"\n### ([^\n]+)\n(.*?)(?=\n### |\Z)", RUNBOOK, re.DO
 
 
 WATCHED = {
-    **dict.fromkeys(("storage", "hostStorage", "cosmos", "redis", "vault", "topic", "app", "traffic"), "name"),
+    **dict.fromkeys(
+        ("storage", "hostStorage", "cosmos", "redis", "vault", "topic", "alertTopic", "app", "traffic"), "name"
+    ),
     "certificateVault": "tls",
     "gateways": ["apim"],
-    "models": ["oai-1", "oai-2"],
+    "models": ["/accounts/oai-1", "/accounts/oai-2"],
     "functionMemoryMB": 2048,
     "functionMaximumInstances": 40,
 }

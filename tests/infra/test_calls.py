@@ -93,7 +93,9 @@ def test_an_exclusion_of_a_role_is_no_exclusion_of_another() -> None:
         ("functions", "storage/ledger", "blobs/write"),
         ("functions", "storage/ledger", "blobs/delete"),
         ("functions", "storage/closed", "blobs/delete"),
+        ("functions", "storage/settled", "blobs/delete"),
         ("finance", "storage/closed", "blobs/write"),
+        ("finance", "storage/settled", "blobs/write"),
         ("topic", "storage/ledger", "blobs/read"),
     ],
     ids=" ".join,
@@ -102,6 +104,15 @@ def test_nobody_may_change_what_is_the_truth(forbidden: tuple[str, str, str]) ->
     who, on, action = forbidden
 
     assert not may(who, on, f"Microsoft.Storage/storageAccounts/blobServices/containers/{action}")
+
+
+@pytest.mark.parametrize("action", ["replace", "upsert", "delete"])
+@pytest.mark.parametrize("who", ["functions", "deployer", "finance", "gateway"])
+def test_nobody_may_change_or_remove_an_entry_of_the_audit_log(who: str, action: str) -> None:
+    items = "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items"
+
+    assert not may(who, "cosmos/audit-log", f"{items}/{action}")
+    assert may("functions", "cosmos/control", f"{items}/{action}")
 
 
 def test_the_gateway_cannot_change_deployments_or_read_keys() -> None:

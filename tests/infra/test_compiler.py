@@ -67,6 +67,11 @@ def test_the_scan_for_insecure_settings_looks_where_the_checks_look(machine: Pat
 
 
 @pytest.mark.skipif(found() is None, reason="there is no Bicep compiler here")
+def test_the_template_compiles_in_a_clean_clone() -> None:
+    build(ROOT / "infra/main.bicep")
+
+
+@pytest.mark.skipif(found() is None, reason="there is no Bicep compiler here")
 def test_a_warning_is_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "unused.bicep"
     file.write_text("param unused string\n", "utf-8")

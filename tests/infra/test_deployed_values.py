@@ -23,7 +23,7 @@ def grown() -> EvaluatedTemplate:
         gatewayCertificateUrl=CERTIFICATE,
         immutabilityLocked="closed",
         functionsDeployed=True,
-        allowedIpAddresses="192.0.2.1",
+        storeIpAddresses="192.0.2.1",
         overrides={"gatewayUnits": 3, "gatewayMaximumUnits": 3, "cosmosZones": "first", "functionZoneRedundant": False},
     )
 
@@ -31,7 +31,7 @@ def grown() -> EvaluatedTemplate:
 @functools.cache
 def opened() -> EvaluatedTemplate:
     """A trial with addresses that are let in, and images by address."""
-    return profile("trial", allowedIpAddresses="192.0.2.1, 192.0.2.2", modelFetchHosts="*")
+    return profile("trial", storeIpAddresses="192.0.2.1, 192.0.2.2", modelFetchHosts="*")
 
 
 def only(result: EvaluatedTemplate, kind: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from chargeback.adapters.config.gateway_tables import fragments
 from stack.bicep.files import INFRA, ROOT, File, keys, property_of, statements, within
+from stack.example import EXAMPLE_CONFIG
 from stack.gateway.config import DECISIONS
 from stack.gateway.named_values import load_config
 
@@ -20,10 +21,12 @@ def fragments_loaded() -> dict[str, str]:
 
 
 def named_values_made() -> set[str]:
-    values = property_of(statements(CONFIGURATION, "module")["namedValues"].node, "values")
-    own = statements(CONFIGURATION, "param")["values"].node
+    tables = property_of(statements(CONFIGURATION, "module")["namedValues"].node, "values")
+    own = statements(INFRA / "served.bicep", "func")["ownValues"].node
+    callers = property_of(statements(INFRA / "main.bicep", "module")["gatewayServices"].node, "callers")
     alone = {"usage-topic-endpoint"}  # Azure tells it when the topic exists
-    return alone | set(keys(next(within(values, "object")))) | set(keys(next(within(own, "object"))))
+    given = {*keys(callers), *keys([*within(own, "object")][-1])}
+    return alone | set(keys(next(within(tables, "object")))) | given
 
 
 def test_every_fragment_file_is_published_as_it_is_written() -> None:
@@ -41,7 +44,7 @@ def test_every_fragment_included_is_published_and_the_reverse() -> None:
         for element in ElementTree.fromstring(document).iter("include-fragment")
     }
 
-    assert included == set(fragments_loaded()) | set(fragments(load_config(ROOT / "config")))
+    assert included == set(fragments_loaded()) | set(fragments(load_config(EXAMPLE_CONFIG)))
 
 
 def test_every_named_value_that_a_policy_reads_is_made_and_the_reverse() -> None:
@@ -50,15 +53,6 @@ def test_every_named_value_that_a_policy_reads_is_made_and_the_reverse() -> None
     }
 
     assert read == named_values_made()
-
-
-def test_every_named_value_gets_its_value_from_main() -> None:
-    own = statements(CONFIGURATION, "param")["values"].node
-    callers = property_of(statements(INFRA / "main.bicep", "module")["gatewayServices"].node, "callers")
-    services = INFRA / "modules/gateway-services.bicep"
-    of_the_tier = next(within(property_of(statements(services, "module")["configuration"].node, "values"), "object"))
-
-    assert {*keys(callers), *keys(of_the_tier)} == set(keys(next(within(own, "object"))))
 
 
 def test_named_values_and_fragments_are_published_before_the_policy_that_reads_them() -> None:
@@ -82,9 +76,9 @@ def test_the_api_of_decisions_is_the_one_that_the_local_gateway_has() -> None:
     source = (INFRA / "modules/gateway-decisions.bicep").read_text("utf-8")
     (operation,) = DECISIONS["operations"]
 
-    assert property_of(property_of(found["published"], "properties"), "subscriptionRequired").text == b"false"
+    assert property_of(found["published"], "subscriptionRequired").text == b"false"
     for name, value in {"name": DECISIONS["id"], "path": DECISIONS["path"]}.items():
-        assert f"{name}: '{value}'" in source
+        assert f"{name}: '${{sharing.prefix}}{value}'" in source
     for name, value in {"name": operation["id"], "method": "PUT", "urlTemplate": operation["urlTemplate"]}.items():
         assert f"{name}: '{value}'" in source
 

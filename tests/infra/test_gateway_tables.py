@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from chargeback.adapters.config.gateway_tables import fragments, geographies, primary_first
-from stack.bicep.files import INFRA, ROOT, File
+from stack.bicep.files import INFRA, File
+from stack.example import EXAMPLE_CONFIG
 from stack.gateway.named_values import load_config, named_values
 
 PROFILES = ["trial", "staging", "production"]
@@ -91,7 +92,10 @@ def deployed(profile: str) -> dict[str, Any]:
     """The part of the configuration that main.bicep deploys under a profile."""
     main = File(INFRA / "main.bicep", {"profile": profile, "overrides": {}, "dir": INFRA})
     names = ("gateways", "accounts", "geographies", "products", "subscriptions")
-    found = {**{name: main[name] for name in names}, "deploymentSets": main["deploymentMap"]["deploymentSets"]}
+    found = {
+        **{name: main["served"][name] for name in names},
+        "deploymentSets": main["deploymentMap"]["deploymentSets"],
+    }
     return {**found, **{name: main["gatewayMap"][name] for name in ("resilience", "entra")}}
 
 
@@ -135,7 +139,7 @@ def test_bicep_derives_the_tables_of_the_local_gateway(config: dict[str, Any]) -
 
 
 def test_production_deploys_the_whole_configuration() -> None:
-    whole = load_config(ROOT / "config")
+    whole = load_config(EXAMPLE_CONFIG)
 
     config = deployed("production")
 
@@ -148,7 +152,7 @@ def test_production_deploys_the_whole_configuration() -> None:
     ("profile", "regions"), [("trial", ["swedencentral"]), ("production", ["swedencentral", "eastus2"])]
 )
 def test_the_primary_gateway_is_the_first_wherever_it_stands(profile: str, regions: list[str]) -> None:
-    whole = load_config(ROOT / "config")
+    whole = load_config(EXAMPLE_CONFIG)
     moved = {**whole, "gateways": whole["gateways"][::-1]}
 
     main = File(INFRA / "main.bicep", {"profile": profile, "overrides": {}, "dir": INFRA, "gatewayMap": moved})

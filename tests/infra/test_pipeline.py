@@ -4,33 +4,38 @@ import json
 import re
 
 import yaml
+from tree_sitter import Node
 
-from chargeback.settings import Settings
+from chargeback.settings import Settings, setting_name
 from stack.bicep.expressions import evaluate
 from stack.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
 
 ON_THIS_MACHINE_ONLY = {
-    "EVENTS_KEY",
+    "CHARGEBACK_EVENTS_KEY",
     "EMITTER_KEYS",
-    "CONFIG_DIR",
-    "LOG_ANALYTICS_ENDPOINT",
-    "ENTRA_AUTHORITY",
-    "EVENT_GRID_APP_ID",
+    "ALERT_SECRETS",
+    "CHARGEBACK_CONFIG_DIR",
 }
-"""Stand-ins for Key Vault, for the deployed config/ folder and for Log Analytics; in Azure their defaults hold."""
+"""Stand-ins for Key Vault and for the deployed config/ folder."""
 OF_THE_HOST = re.compile(r"AzureWebJobsStorage|APPLICATIONINSIGHTS_|FUNCTIONS_WORKER_RUNTIME")
 LIMITS = {"minValue", "maxValue"}
 LIMIT_OF = {"Ge": "minValue", "Le": "maxValue"}
 PROFILES = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))
-SETTINGS = {name.upper() for name in Settings.model_fields}
+CHOSEN = json.loads((INFRA / "main.parameters.json").read_text("utf-8"))["parameters"]["appOptions"]["value"]
+SETTINGS = {setting_name(name) for name in Settings.model_fields}
 PACKAGE = "\n".join(path.read_text("utf-8") for path in (ROOT / "chargeback").rglob("*.py"))
 
 
 def bicep_settings() -> set[str]:
     pipeline = statements(INFRA / "modules/pipeline.bicep", "module")["functions"].node
-    main = statements(INFRA / "main.bicep", "module")["pipeline"].node
     given = next(within(property_of(pipeline, "appSettings"), "object"))
-    return {*keys(given), *keys(property_of(main, "appOptions"))}
+    return {*keys(given), *keys(fixed_options()), *CHOSEN}
+
+
+def fixed_options() -> Node:
+    """The settings that have a parameter each; union() adds them to those that have none."""
+    options = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "appOptions")
+    return next(within(options, "object"))
 
 
 def sample_settings() -> set[str]:
@@ -42,18 +47,26 @@ def test_the_function_app_gets_every_setting_that_the_code_reads_and_no_other() 
     assert bicep_settings() == SETTINGS - ON_THIS_MACHINE_ONLY
 
 
+def test_a_setting_without_a_parameter_of_its_own_has_an_azd_variable_of_its_name() -> None:
+    declared = text(statements(INFRA / "types.bicep", "type")["appSettings"].node)
+
+    assert {name: f"${{{name}=}}" for name in CHOSEN} == CHOSEN
+    assert set(re.findall(r"^  (\w+): string\?$", declared, re.MULTILINE)) == set(CHOSEN)
+
+
 def test_the_sample_settings_name_every_setting_that_the_code_reads_and_no_other() -> None:
     assert sample_settings() == SETTINGS
 
 
 def test_a_setting_has_the_same_default_in_bicep_and_in_the_code() -> None:
     main = File(INFRA / "main.bicep")
-    options = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "appOptions")
+    options = fixed_options()
     given = {key: parameter_of(text(property_of(options, key))) for key in keys(options)}
 
     unset = ""  # an empty variable is as good as none
     defaults = {
-        name.upper(): unset if field.default is None else field.default for name, field in Settings.model_fields.items()
+        setting_name(name): unset if field.default is None else field.default
+        for name, field in Settings.model_fields.items()
     }
 
     assert {key: main[parameter] for key, parameter in given.items()} == {key: defaults[key] for key in given}
@@ -61,7 +74,7 @@ def test_a_setting_has_the_same_default_in_bicep_and_in_the_code() -> None:
 
 def test_a_setting_has_the_same_limits_in_bicep_and_in_the_code() -> None:
     parameters = statements(INFRA / "main.bicep", "param")
-    options = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "appOptions")
+    options = fixed_options()
     in_bicep = {
         key: {name: values[0] for name, values in parameters[parameter].decorators.items() if name in LIMITS}
         for key in keys(options)
@@ -69,7 +82,7 @@ def test_a_setting_has_the_same_limits_in_bicep_and_in_the_code() -> None:
     }
 
     in_code = {
-        name.upper(): {
+        setting_name(name): {
             LIMIT_OF[type(limit).__name__]: getattr(limit, type(limit).__name__.lower()) for limit in field.metadata
         }
         for name, field in Settings.model_fields.items()
@@ -84,7 +97,7 @@ def test_a_setting_has_the_same_limits_in_bicep_and_in_the_code() -> None:
 
 
 def test_no_event_is_accepted_whose_day_or_the_day_before_has_left_the_ledger() -> None:
-    options = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "appOptions")
+    options = fixed_options()
     accepted = text(property_of(options, "MAX_EVENT_AGE_DAYS"))
 
     for name, profile in PROFILES.items():
@@ -104,8 +117,9 @@ def test_every_blob_container_that_the_code_uses_is_made() -> None:
     marks = {
         "marks"
     }  # days that an audit has to look at: they are written and taken away again, so no longer in the ledger
+    for_people = {"alert-dead-letter"}  # the alerts themselves are told by the timer, so nobody takes these out
 
-    assert made == used | marks
+    assert made == used | marks | for_people
 
 
 def test_every_cosmos_container_that_the_code_uses_is_made_with_its_partition_key() -> None:
@@ -116,7 +130,13 @@ def test_every_cosmos_container_that_the_code_uses_is_made_with_its_partition_ke
     used = set(re.findall(r'database\.get_container_client\("([\w-]+)"\)', PACKAGE))
 
     assert set(made) == used
-    assert made == {"usage": "/day", "control": "/kind", "objects": "/id"}
+    assert made == {
+        "usage": "/day",
+        "control": "/kind",
+        "objects": "/id",
+        "alerts": "/type",
+        "audit-log": "/part",
+    }
 
 
 def test_every_function_named_in_the_infrastructure_exists() -> None:
@@ -139,7 +159,10 @@ def test_every_function_named_in_the_infrastructure_exists() -> None:
 
 def test_no_output_is_a_secret() -> None:
     suspicious = re.compile(r"key|secret|password|sas|connectionstring|credential|token", re.IGNORECASE)
-    harmless = {"insightsConnectionString", "KEY_VAULT_URL"}  # addresses: what they name asks for an Entra identity
+    harmless = {
+        "insightsConnectionString",
+        "CHARGEBACK_KEY_VAULT_URL",
+    }  # addresses: what they name asks for an Entra identity
 
     outputs = [item for path in [INFRA / "main.bicep", *MODULES] for item in read(path) if item.kind == "output"]
     telling = {item.name for item in outputs if suspicious.search(item.name)} - harmless
@@ -207,6 +230,7 @@ def test_every_resource_with_logs_sends_them_to_the_workspace() -> None:
         "blobs",
         "cluster",
         "database",
+        "known",
         "network",
         "profile",
         "service",

@@ -4,7 +4,7 @@ import re
 
 from stack.bicep.files import INFRA, MODULES, File, read
 
-PRINCIPALS = ("functions", "topic", "gateway", "deployer", "finance")
+PRINCIPALS = ("functions", "topic", "alertTopic", "gateway", "deployer", "finance")
 NEEDS = {
     # who: what it does → the role and where
     "functions": {
@@ -14,14 +14,21 @@ NEEDS = {
         ("Storage Blob Data Contributor", "storage/quarantine"),
         ("Storage Blob Data Contributor", "storage/reports"),
         ("Chargeback Closed Period Writer", "storage/closed"),
+        ("Chargeback Settled Day Writer", "storage/settled"),
         ("Storage Blob Data Contributor", "storage/dead-letter"),
         ("Storage Blob Data Reader", "storage/cost-exports"),
-        ("Cosmos Data Contributor", "cosmos"),
+        ("Chargeback Document Creator", "cosmos"),  # the audit log with it
+        ("Cosmos Data Contributor", "cosmos/usage"),
+        ("Cosmos Data Contributor", "cosmos/control"),
+        ("Cosmos Data Contributor", "cosmos/objects"),
+        ("Cosmos Data Contributor", "cosmos/alerts"),
         ("Redis Data Owner", "redis"),
         ("Key Vault Secrets User", "vault"),
         ("Monitoring Metrics Publisher", "insights"),
         ("Log Analytics Data Reader", "workspace"),
+        ("EventGrid Data Sender", "alertTopic"),
     },
+    "alertTopic": {("Storage Blob Data Contributor", "storage/alert-dead-letter")},
     "topic": {("Storage Blob Data Contributor", "storage/dead-letter")},
     "gateway": {
         ("EventGrid Data Sender", "topic"),
@@ -34,7 +41,7 @@ NEEDS = {
         ("Key Vault Secrets Officer", "vault"),
         ("Key Vault Certificates Officer", "certificateVault"),
     },
-    "finance": {("Storage Blob Data Reader", "storage/reports"), ("Storage Blob Data Reader", "storage/closed")},
+    "finance": {("Storage Blob Data Reader", f"storage/{name}") for name in ("reports", "closed", "settled")},
 }
 
 
@@ -81,7 +88,7 @@ def test_roles_are_assigned_in_the_role_modules_alone() -> None:
         path.stem for path in MODULES for item in read(path) if item.kind == "resource" and types.search(item.target)
     }
 
-    assert assigning == {"roles", "resource-roles", "data-plane-roles"}
+    assert assigning == {"roles", "resource-roles", "data-plane-roles", "existing-roles"}
 
 
 def test_every_place_that_a_role_is_given_on_is_handled() -> None:

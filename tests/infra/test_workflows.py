@@ -1,5 +1,6 @@
 """Every condition of the pipelines can come true, nothing red is deployed, and nothing runs that was not pinned."""
 
+import json
 import re
 import subprocess
 import sys
@@ -53,6 +54,28 @@ def test_updates_fit_the_schema_of_github() -> None:
     result = CliRunner().invoke(check_jsonschema, arguments, catch_exceptions=False)
 
     assert result.exit_code == 0, result.output
+
+
+def test_forms_for_issues_fit_the_schema_of_github() -> None:
+    config = FOLDER / "ISSUE_TEMPLATE" / "config.yml"
+    forms = sorted(set(config.parent.glob("*.yml")) - {config})
+
+    for schema, files in (("vendor.github-issue-forms", forms), ("vendor.github-issue-config", [config])):
+        arguments = ["--builtin-schema", schema, *map(str, files)]
+        result = CliRunner().invoke(check_jsonschema, arguments, catch_exceptions=False)
+
+        assert files
+        assert result.exit_code == 0, result.output
+
+
+def test_the_development_container_has_what_the_readme_asks_for() -> None:
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text("utf-8"))
+    features = {name.split("/")[-1].split(":")[0]: options for name, options in container["features"].items()}
+
+    assert container["image"].startswith("mcr.microsoft.com/devcontainers/python:3.12")
+    assert int(features["node"]["version"]) >= 20
+    assert {"azd", "azure-cli"} <= features.keys()
+    assert (ROOT / container["postCreateCommand"]).stat().st_mode & 0o111
 
 
 def test_workflows_are_linted() -> None:
@@ -187,9 +210,9 @@ def test_a_preview_is_given_what_the_deployment_was_given() -> None:
     parameters = (ROOT / "infra/main.parameters.json").read_text("utf-8")
     read = set(re.findall(r"\$\{(\w+)", parameters))
     secret = {name for name, value in deployed.items() if "secrets." in str(value)}
-    found_out = {"FUNCTIONS_DEPLOYED", "BUDGET_START_DATE", "IMMUTABILITY_LOCKED", "AZURE_PRINCIPAL_ID"}
+    found_out = {"FUNCTIONS_DEPLOYED", "BUDGET_START_DATE", "IMMUTABILITY_LOCKED", "HELD_ROLES", "AZURE_PRINCIPAL_ID"}
 
-    same = read - secret - found_out - {"PROFILE", "AZURE_ENV_NAME"}
+    same = read - secret - found_out - {"CHARGEBACK_PROFILE", "AZURE_ENV_NAME"}
     assert {name: given.get(name) for name in same} == {name: deployed[name] for name in same}
     assert given["FUNCTIONS_DEPLOYED"] == "true"
     for name in ("BUDGET_START_DATE", "AZURE_PRINCIPAL_ID"):

@@ -6,6 +6,7 @@ import secrets
 import ssl
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,7 @@ from stack.openai_backends.serve import serve as serve_backends
 from tests.policies.one_region import ROOT, Loop, product
 from tests.support.catalogues import catalogue
 from tests.support.company import CONFIG
+from tests.support.product_in_memory import ProductInMemory
 
 MANY = [
     product(name, requestsPerMinute=100_000, tokensPerMinute=100_000_000)
@@ -67,23 +69,36 @@ class WholePath:
     """Everything of one test; events go straight into books that live in memory."""
 
     def __init__(
-        self, loop: Loop, folder: Path, readings: Readings | None = None, *, config: Path = CONFIG, **values: str
+        self,
+        loop: Loop,
+        folder: Path,
+        readings: Readings | None = None,
+        *,
+        config: Path = CONFIG,
+        policies: Path = ROOT / "apim-policies",
+        known: Catalogue | None = None,
+        definitions: Mapping[str, Any] | None = None,
+        **values: str,
     ) -> None:
-        self.loop, self.folder, self.config = loop, folder, config
+        self.loop, self.folder, self.config, self.policies = loop, folder, config, policies
+        self._definitions = {"products": MANY} if definitions is None else dict(definitions)
+        known = known or catalogue()
         self.events: list[dict[str, Any]] = []
         self.drop: set[str] = set()
         """Operations whose events get lost on their way."""
         self.away = False
         """Whether every event gets lost."""
         self.lost: list[dict[str, Any]] = []
+        self.apis: tuple[str, ...] = ()
+        """APIs whose calls the log is asked for; all where none is named."""
         self.ahead = 0.0
         """How many seconds the accounts' clocks are ahead: a streamed response is hidden for some."""
         self._values = {"tenant_id": TENANT, "owners_client_id": ASKING, **values}
         self._readings = readings or Readings()
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
-        self._catalogues = MemoryCatalogues(catalogue())
+        self._catalogues = MemoryCatalogues(known)
         self._ledger, self._books, self._control = MemoryLedger(), MemoryBooks(), MemoryControl()
-        estimator = EffectiveSpendEstimator(self._catalogues, catalogue())
+        estimator = EffectiveSpendEstimator(self._catalogues, known)
         self.index = ObjectIndex(self._ledger, MemoryObjects(), MemoryMarks())
         self._door = Ingest(self._ledger, self._counter, self._quarantine, estimator, objects=self.index)
         self.functions_away = False
@@ -117,7 +132,7 @@ class WholePath:
         authority.issue_cert("127.0.0.1").configure_cert(tls)
         self.running = await self._stack.enter_async_context(
             serve_gateway(
-                ROOT / "apim-policies",
+                self.policies,
                 self.config,
                 self.folder,
                 logs_tls=tls,
@@ -127,7 +142,7 @@ class WholePath:
                 openid_configuration=f"{self.identity}/{{tenant}}/.well-known/openid-configuration",
                 values=self._values,
                 readings=self._readings,
-                definitions={"products": MANY},
+                definitions=self._definitions,
             )
         )
 
@@ -153,7 +168,7 @@ class WholePath:
         container = SimpleNamespace(
             gateway_tokens=EntraTokens(SigningKeys(self.identity, TENANT), DEFAULTS["owners-audience"]),
             object_index=self.index,
-            settings=SimpleNamespace(owners_client_id=ASKING),
+            settings=SimpleNamespace(owners_client_id=ASKING, owners_principal_ids=""),
         )
         api = FastAPI()
         api.include_router(owners.router(container), prefix="/api/v1")  # type: ignore[arg-type]
@@ -229,7 +244,7 @@ class WholePath:
         client = LogsQueryClient(
             _Credential(), endpoint=self.running.logs, connection_verify=str(self.folder / "ca.pem")
         )
-        log = LogAnalytics(client, secrets.token_hex(4))
+        log = LogAnalytics(client, secrets.token_hex(4), self.apis)
         stores = (self._counter, self._ledger, self._books, self._door, self._control, self._catalogues)
         try:
             await self._poster.post(now)
@@ -266,6 +281,13 @@ class WholePath:
                         of_line[meter] = of_line.get(meter, 0) + quantity
         whole = {line: {meter: count for meter, count in counts.items() if count} for line, counts in found.items()}
         return {line: counts for line, counts in whole.items() if counts}
+
+    @property
+    def product(self) -> ProductInMemory:
+        """The stores that the events are in."""
+        return ProductInMemory(
+            self._catalogues, self._ledger, self._counter, self._books, self._control, self._quarantine
+        )
 
     def billed(self) -> int:
         """The tokens that the accounts say they billed."""

@@ -59,7 +59,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("before", "made", "deployed"):
         (root / f"infra/{name}.py").write_text(HOOK.replace("NAME", name))
     (root / "infra/main.parameters.json").write_text(
-        json.dumps({"parameters": {"profile": {"value": "${PROFILE=trial}"}, "known": {"value": "${KNOWN=}"}}})
+        json.dumps(
+            {"parameters": {"profile": {"value": "${CHARGEBACK_PROFILE=trial}"}, "known": {"value": "${KNOWN=}"}}}
+        )
     )
     (root / ".funcignore").write_text("infra\n*.md\n")
     (root / "function_app.py").write_text("app = None\n")
@@ -78,7 +80,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def settings(tmp_path: Path) -> Path:
     path = tmp_path / "books.env"
     path.write_text(
-        "# mine\nAZURE_ENV_NAME=books\nAZURE_LOCATION=swedencentral\nAZURE_SUBSCRIPTION_ID=1\nPROFILE=staging\n"
+        "# mine\nAZURE_ENV_NAME=books\nAZURE_LOCATION=swedencentral\nAZURE_SUBSCRIPTION_ID=1\n"
+        "CHARGEBACK_PROFILE=staging\n"
     )
     return path
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.supply import licences, locks, secrets
+from scripts.supply import licences, locks, releases, secrets
 from scripts.supply.__main__ import ROOT
 
 
@@ -93,3 +93,66 @@ def test_a_secret_is_found(tmp_path: Path, text: str, kind: str) -> None:
 
 def test_what_is_excused_is_still_there() -> None:
     assert all(any(ROOT.glob(pattern)) for pattern, _ in secrets.NOT_SECRET)
+
+
+CHANGELOG = """# Changelog
+
+## [Unreleased]
+
+## [0.2.0] - 2026-12-01
+
+- Two.
+
+## [0.1.0] - 2026-11-30
+
+- One.
+
+### Added
+
+- More.
+"""
+
+
+def test_the_version_of_the_package_is_the_newest_of_the_changelog() -> None:
+    assert not list(releases.faults(ROOT))
+
+
+def test_a_release_says_what_the_changelog_says_of_its_version() -> None:
+    assert releases.notes(CHANGELOG, "0.1.0") == "- One.\n\n### Added\n\n- More.\n"
+    assert releases.notes(CHANGELOG, "0.2.0") == "- Two.\n"
+
+
+@pytest.mark.parametrize("version", ["0.3.0", "Unreleased", "0.1"])
+def test_a_version_that_the_changelog_says_nothing_of_is_not_released(version: str) -> None:
+    with pytest.raises(ValueError, match=r"CHANGELOG\.md says nothing of"):
+        releases.notes(CHANGELOG, version)
+
+
+@pytest.mark.parametrize(
+    ("there", "wrong", "fault"),
+    [
+        ("## [Unreleased]\n\n", "", "its first section must be [Unreleased]"),
+        ("## [0.2.0] - 2026-12-01", "## [0.3.0] - 2026-12-01", "its newest version must be [0.2.0]"),
+        (" - 2026-12-01", "", "each version needs its date"),
+        (" - 2026-12-01", " - soon", "each version needs its date"),
+        ("2026-11-30", "2026-12-24", "the newest version must come first"),
+        ("__version__ = ", "VERSION = ", '__version__ must be "0.2.0"'),
+        ("@0.2.0", "@0.1.0", "azure.yaml: metadata.template must end with @0.2.0"),
+    ],
+)
+def test_versions_that_contradict_each_other_are_named(tmp_path: Path, there: str, wrong: str, fault: str) -> None:
+    files = {
+        "pyproject.toml": '[project]\nversion = "0.2.0"\n',
+        "azure.yaml": "metadata:\n  template: azure-openai-chargeback@0.2.0\n",
+        "CHANGELOG.md": CHANGELOG,
+        "chargeback/__init__.py": '__version__ = "0.2.0"\n',
+    }
+    (tmp_path / "chargeback").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert not list(releases.faults(tmp_path))
+
+    for name, text in files.items():
+        (tmp_path / name).write_text(text.replace(there, wrong))
+
+    assert any(fault in found for found in releases.faults(tmp_path))

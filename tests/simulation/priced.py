@@ -11,6 +11,7 @@ from chargeback.adapters.config.applied import AppliedCatalogues
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.terms.shared_costs import amount
 from chargeback.domain.terms.terms import ClosingRules, Terms
+from chargeback.services.budgets.complete_terms import CompleteTerms
 from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.periods.documents import PeriodDocuments
@@ -38,12 +39,19 @@ class PricedCatalogues(AppliedCatalogues):
     def __init__(self, control: Any) -> None:
         self._kept = ConfigVersions(control)
         self._periods = PeriodDocuments(control)
+        self._complete = CompleteTerms(control)
         self._known = None
         self._versions = {}
 
     def forget(self) -> None:
         """More than a minute has passed."""
         self._known = None
+
+    async def version(self) -> Version:
+        """The applied version; the one of the first price before any was applied."""
+        self._known = None
+        applied, _ = await self._kept.current()
+        return self._read(applied.name, applied) if applied else Version("", of_price(FIRST), TERMS)
 
     def _read(self, name: str, stored: ConfigVersion) -> Version:
         return Version(name, of_price(stored.documents["price"]), TERMS)

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from chargeback.adapters.memory.gateway_log import MemoryGatewayLog
-from chargeback.adapters.memory.stores import MemoryDeadLetters, MemoryQuarantine, MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
+from chargeback.adapters.memory.stores import MemoryDeadLetters, MemoryQuarantine
 from chargeback.domain.events.emitters import EVENT_GRID
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.configuring.apply_config import apply_config

@@ -11,11 +11,11 @@ from tests.simulation.product import SERVICES
 
 SEED = 30
 CALLS = 3
-OF_EACH = 2
-"""So many troubles at a store call of each service are lived here; `--each-call` lives all of them."""
+CHOICE = 38
+"""Chooses one trouble at a store call of each service, of every kind; `--each-call` lives all of them."""
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_whatever_overlaps_dies_or_fails_the_books_are_those_of_the_calls(seed: int) -> None:
     live(seed)
 
@@ -23,12 +23,13 @@ def test_whatever_overlaps_dies_or_fails_the_books_are_those_of_the_calls(seed: 
 def test_a_trouble_at_a_store_call_of_any_service_leaves_the_same_books() -> None:
     every = each_call(SEED, calls=CALLS)
     by_service = [[each for each in every if each.service == service] for service in SERVICES]
-    troubles = [each for of_service in by_service for each in Random(SEED).sample(of_service, OF_EACH)]
+    choose = Random(CHOICE)
+    troubles = [choose.sample(of_service, 1)[0] for of_service in by_service]
 
     for trouble in troubles:
         live(SEED, at=trouble, calls=CALLS)
 
-    assert len({trouble.kind for trouble in troubles}) > 3
+    assert {trouble.kind for trouble in troubles} == {each.kind for each in every}
 
 
 def test_every_service_calls_stores_so_that_there_is_something_to_trouble() -> None:

@@ -28,7 +28,9 @@ def container(guarded: Stack, stack: Stack, name: str) -> Iterator[ContainerClie
     bundle = str(stack.site.certificates.bundle)
     with (
         DefaultAzureCredential() as credential,
-        BlobServiceClient(guarded.env["STORAGE_ACCOUNT_URL"], credential, connection_verify=bundle) as service,
+        BlobServiceClient(
+            guarded.env["CHARGEBACK_STORAGE_ACCOUNT_URL"], credential, connection_verify=bundle
+        ) as service,
     ):
         yield service.get_container_client(name)
 

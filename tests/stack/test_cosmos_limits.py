@@ -55,6 +55,17 @@ def test_a_query_costs_more_the_more_it_returns(clean_stores: Stack) -> None:
     assert 0.05 < hundred < 0.5  # a row of many is cheaper than a read
 
 
+def test_a_count_costs_more_the_more_it_counts(clean_stores: Stack) -> None:
+    async def work(usage: ContainerProxy) -> float:
+        await asyncio.gather(*(usage.upsert_item(record(n)) for n in range(200)))
+        before = charges(clean_stores)["query"]
+        found = usage.query_items("SELECT VALUE COUNT(1) FROM c", partition_key="2025-06-01")
+        assert [count async for count in found] == [200]
+        return float(charges(clean_stores)["query"] - before)
+
+    assert in_usage(clean_stores, work) == pytest.approx(200 * 0.044)
+
+
 def test_a_container_that_is_used_up_throttles_and_the_client_waits_it_out(clean_stores: Stack) -> None:
     charges(clean_stores, requestUnits=600)
 
@@ -109,6 +120,29 @@ def test_an_identity_may_do_what_its_roles_allow(
     for accept, requests in (((200, 201, 204, 409), may), ((403,), may_not)):
         for method, path, headers, body in requests:
             call(clean_stores.site, method, clean_stores.url("cosmos") + path, sent | headers, body, accept)
+
+
+def test_the_app_adds_to_the_audit_log_and_can_change_nothing_there(clean_stores: Stack) -> None:
+    path = "/dbs/chargeback/colls/audit-log/docs"
+    sent = {
+        "Authorization": authorization(clean_stores, "functions"),
+        "x-ms-documentdb-partitionkey": '["00000000"]',
+    }
+    item = {"id": "000000000001", "part": "00000000", "text": "{}", "hash": ""}
+    batch = {"x-ms-cosmos-is-batch-request": "True", "x-ms-cosmos-batch-atomic": "True"}
+
+    def answers(accept: int, method: str, path: str, body: Any = None, **headers: str) -> bytes:
+        asked = {name.replace("_", "-"): value for name, value in headers.items()}
+        return call(clean_stores.site, method, clean_stores.url("cosmos") + path, sent | asked, body, (accept,))
+
+    answers(201, "POST", path, item)
+    answers(409, "POST", path, item)
+    answers(200, "GET", f"{path}/{item['id']}")
+    answers(403, "PUT", f"{path}/{item['id']}", item)
+    answers(403, "DELETE", f"{path}/{item['id']}")
+    answers(403, "POST", path, item, x_ms_documentdb_is_upsert="True")
+    operations = [{"operationType": "Delete", "id": item["id"]}]
+    assert b"items/delete" in answers(403, "POST", path, operations, **batch)
 
 
 def test_nobody_without_a_token_of_ours_reads(clean_stores: Stack) -> None:

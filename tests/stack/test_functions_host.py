@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from stack.example import ROOT
 from stack.functions_host.dates import rewrite_dates
 from stack.functions_host.host import Function
 from stack.functions_host.index import AppError
@@ -21,7 +22,6 @@ from stack.functions_host.timers import StatusFile, next_run, run_timer
 from stack.processes import StackError, wait_until
 from stack.provision import call
 from stack.services import SERVICES
-from stack.site import ROOT
 from stack.stack import Stack
 
 APPS = Path(__file__).parent / "apps"

@@ -14,9 +14,9 @@ import psutil
 import pytest
 import redis
 
+from stack.example import ROOT
 from stack.processes import RunningServer, StackError, free_ports
 from stack.record import recorded
-from stack.site import ROOT
 from stack.stack import Stack
 
 pytestmark = pytest.mark.servers
@@ -51,7 +51,7 @@ def test_up_and_down_leave_nothing_behind_and_may_be_repeated(tmp_path: Path) ->
     )
 
     assert first.returncode == 0, first.stderr
-    assert record["env"]["REDIS_URL"] == f"redis://127.0.0.1:{port}/0"
+    assert record["env"]["CHARGEBACK_REDIS_URL"] == f"redis://127.0.0.1:{port}/0"
     assert running == [True, True]
     assert "already running" in again.stdout
     assert status.returncode == 0
@@ -72,7 +72,10 @@ def test_stack_env_can_be_sourced_by_a_shell(tmp_path: Path) -> None:
 
 
 def test_a_killed_server_comes_back_empty_on_the_same_port(tmp_path: Path) -> None:
-    with Stack(tmp_path, services=["redis"]) as stack, redis.Redis.from_url(stack.env["REDIS_URL"]) as client:
+    with (
+        Stack(tmp_path, services=["redis"]) as stack,
+        redis.Redis.from_url(stack.env["CHARGEBACK_REDIS_URL"]) as client,
+    ):
         client.set("key", "value")
         stack.kill("redis")
         with pytest.raises(redis.ConnectionError):
@@ -85,7 +88,7 @@ def test_a_killed_server_comes_back_empty_on_the_same_port(tmp_path: Path) -> No
 
 def test_a_paused_server_does_not_answer_until_it_is_resumed(tmp_path: Path) -> None:
     with Stack(tmp_path, services=["redis"]) as stack:
-        url = stack.env["REDIS_URL"]
+        url = stack.env["CHARGEBACK_REDIS_URL"]
         with redis.Redis.from_url(url, socket_timeout=0.2, retry=None) as client:
             stack.pause("redis")
             with pytest.raises(redis.TimeoutError):

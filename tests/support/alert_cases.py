@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from scripts.kql.engine import Row, Rows
@@ -11,8 +10,7 @@ from stack.bicep.files import INFRA, File
 from tests.support.log_rows import NOW, call, line, minutes_ago, trace
 
 LOG_ALERTS: dict[str, dict[str, Any]] = {
-    item["name"]: item
-    for item in File(INFRA / "modules/alerts.bicep", {"budgets": [], "booksCurrency": "USD"})["queries"]
+    item["name"]: item for item in File(INFRA / "modules/alerts.bicep", {})["queries"]
 }
 
 
@@ -56,13 +54,8 @@ def operation(level: str, category: str = "Ingestion") -> Row:
     }
 
 
-MONTH = f"{NOW:%Y-%m}"
 LONG_AGO = f"{NOW - timedelta(days=5):%Y-%m-%d}"
 TODAY = f"{NOW:%Y-%m-%d}"
-
-
-def spend(cost_centre: str, cost: str, *, month: str = MONTH, currency: str = "USD", minutes: float = 5) -> Row:
-    return line("spend", minutes, month=month, cost_centre=cost_centre, currency=currency, cost=Decimal(cost))
 
 
 def posted(minutes: float = 5, day: str = LONG_AGO, unpriced: int = 0, unsettled: int = 0) -> Row:
@@ -75,12 +68,6 @@ def audited(
     found = {"unreadable": unreadable, "conflicts": conflicts, "drift_lines": drift}
     still_open = {"unpriced": unpriced, "unsettled": unsettled}
     return line("audited", day=day, events=9, calls=9, drift_cost="0", **found, **still_open)
-
-
-def forecast(*, overrun: bool, cost_centre: str = "product") -> Row:
-    return line(
-        "forecast", month=MONTH, cost_centre=cost_centre, budget=Decimal(100), expected=Decimal(130), overrun=overrun
-    )
 
 
 @dataclass(frozen=True)
@@ -96,10 +83,28 @@ class Case:
     silent: Sequence[Rows]
 
 
-HOSTILE = 'Customer Support", "cost_centre":"x'
-
-
 CASES: dict[str, Case] = {
+    "audit-log-broken": Case(
+        fires=[
+            (
+                traces(line("audit_log_broken", faults=2, found="entry 4: changed"), executed("anchor_audit_log")),
+                {"fault": "broken", "found": "entry 4: changed"},
+            ),
+            (traces(executed("post_usage", minutes=30 * HOUR), executed("post_usage")), {"fault": "not verified"}),
+            (
+                traces(executed("post_usage", minutes=30 * HOUR), executed("anchor_audit_log", "Failed")),
+                {"fault": "not verified"},
+            ),
+        ],
+        silent=[
+            traces(executed("post_usage", minutes=25 * HOUR), executed("post_usage")),
+            traces(
+                executed("post_usage", minutes=40 * HOUR),
+                executed("anchor_audit_log", minutes=20 * HOUR),
+                line("audit_log_anchored", entries=3, hash="a", anchor="b"),
+            ),
+        ],
+    ),
     "audit-missing": Case(
         fires=[
             (traces(executed("post_usage", minutes=30 * HOUR), executed("post_usage")), {}),
@@ -131,36 +136,9 @@ CASES: dict[str, Case] = {
             traces(line("books_restored", days_to_audit=30, minutes=90)),
         ],
     ),
-    "budget-overrun": Case(
-        fires=[
-            (traces(forecast(overrun=True)), {"cost_centre": "product", "budget": 100.0, "expected": 130.0}),
-            (traces(forecast(overrun=True, cost_centre=HOSTILE)), {"cost_centre": HOSTILE}),
-        ],
-        silent=[traces(forecast(overrun=False)), traces(trace("forecast overrun=true"))],
-    ),
-    "budget-reached": Case(
-        fires=[
-            (traces(spend("product", "90")), {"costCentre": "product", "threshold": "80", "spent": 90.0}),
-            (traces(spend("product", "60"), spend("product/search", "30")), {"spent": 90.0}),
-        ],
-        silent=[
-            traces(spend("product", "70")),
-            traces(spend("productivity", "500")),
-            traces(spend("product", "500", month="2020-01")),
-            traces(spend("product", "500", currency="EUR")),
-            traces(spend("product", "90", minutes=60), spend("product", "70")),  # corrected since
-        ],
-    ),
-    "closing-refused": Case(
-        fires=[
-            (traces(line("closing_refused", period="2026-10", reasons="unsettled: 3")), {"period": "2026-10"}),
-            (traces(executed("close_periods", "Failed")), {"period": ""}),
-        ],
-        silent=[traces(executed("close_periods"), line("period_closed", period="2026-10", manifest="ab"))],
-    ),
-    "conflicting-events": Case(
-        fires=[(traces(audited(conflicts=2)), {"day": LONG_AGO, "conflicts": 2})],
-        silent=[traces(audited(drift=1))],
+    "closing-failing": Case(
+        fires=[(traces(executed("close_periods", "Failed")), {"failures": 1})],
+        silent=[traces(executed("close_periods"), line("closing_refused", period="2026-10", reasons="unsettled: 3"))],
     ),
     "count-full": Case(
         fires=[
@@ -170,12 +148,6 @@ CASES: dict[str, Case] = {
             )
         ],
         silent=[traces(posted()), traces(line("count_full", day=TODAY, left_out=2, minutes=90))],
-    ),
-    "ledger-short": Case(
-        fires=[
-            (traces(line("ledger_short", day=LONG_AGO, reason="gone: a")), {"day": LONG_AGO, "reason": "gone: a"}),
-        ],
-        silent=[traces(posted()), traces(line("ledger_short", day=LONG_AGO, reason="gone: a", minutes=90))],
     ),
     "events-missing": Case(
         fires=[(calls([call(minutes=30)] * 20), {"calls": 20})],
@@ -216,6 +188,28 @@ CASES: dict[str, Case] = {
         ],
         silent=[traces(line("config_checked", differs=False), line("config_applied", digest="abc", changes=1))],
     ),
+    "alerts-untold": Case(
+        fires=[
+            (
+                traces(
+                    line("alerts_waiting", 2, channel="chat", alerts=3, oldest_minutes=17),
+                    line("alerts_waiting", 1, channel="chat", alerts=4, oldest_minutes=18),
+                ),
+                {"channel": "chat", "given_up": 0, "minutes": 18},
+            ),
+            (
+                traces(line("alert_given_up", channel="mail", attempts=10, reason="550 no such mailbox")),
+                {"channel": "mail", "given_up": 1, "reason": "550 no such mailbox"},
+            ),
+        ],
+        silent=[
+            traces(
+                *[line("alerts_waiting", minute, channel="chat", alerts=500, oldest_minutes=14) for minute in (1, 2, 3)]
+            ),
+            traces(line("alerts_waiting", 16, channel="chat", alerts=1, oldest_minutes=90)),
+            traces(line("alerts_told", sent=9, waiting=0, past_due=False)),
+        ],
+    ),
     "decisions-not-sent": Case(
         fires=[
             (
@@ -231,15 +225,6 @@ CASES: dict[str, Case] = {
             ),
         ],
     ),
-    "model-retiring": Case(
-        fires=[
-            (
-                traces(line("model_retiring", account="sweden", deployment="speech", model="whisper 001", retires=NOW)),
-                {"deployment": "sweden/speech", "model": "whisper 001"},
-            )
-        ],
-        silent=[traces(line("looked_ahead", budgets=1, anomalies=0, retiring=0))],
-    ),
     "posting-late": Case(
         fires=[
             (traces(executed("post_usage", minutes=50), executed("ingest_usage")), {}),
@@ -249,12 +234,6 @@ CASES: dict[str, Case] = {
             traces(executed("ingest_usage", minutes=40), executed("ingest_usage")),
             traces(executed("ingest_usage", minutes=300), executed("post_usage", minutes=20)),
         ],
-    ),
-    "quarantined": Case(
-        fires=[
-            (traces(line("quarantined", reason="not-json", events=2, first="x")), {"reason": "not-json", "events": 2})
-        ],
-        silent=[traces(line("ingested", accepted=1, duplicate=0, late=0, quarantined=0))],
     ),
     "strangers": Case(
         fires=[
@@ -276,45 +255,6 @@ CASES: dict[str, Case] = {
             (traces(line("part_failed", doing="post", part=TODAY, reason="x")), {"stage": "post", "example": "x"}),
         ],
         silent=[traces(posted())],
-    ),
-    "spend-anomaly": Case(
-        fires=[
-            (
-                traces(line("anomaly", date=TODAY, hour=None, cost_centre=HOSTILE, spent=Decimal(9), usual=Decimal(1))),
-                {"cost_centre": HOSTILE, "day": TODAY, "hour": "", "spent": 9.0},
-            )
-        ],
-        silent=[traces(line("looked_ahead", budgets=1, anomalies=0, retiring=0))],
-    ),
-    "unpriced": Case(
-        fires=[
-            (traces(posted(unpriced=1)), {"day": LONG_AGO, "unpriced": 1}),
-            (traces(audited(unpriced=1)), {"day": LONG_AGO, "unpriced": 1}),  # nothing of the day is posted any more
-        ],
-        silent=[traces(posted(), audited()), traces(posted(unpriced=1, minutes=90))],
-    ),
-    "unsettled": Case(
-        fires=[
-            (traces(posted(unsettled=1)), {"day": LONG_AGO, "unsettled": 1}),
-            (traces(audited(unsettled=1)), {"day": LONG_AGO, "unsettled": 1}),
-        ],
-        silent=[
-            traces(posted(), audited()),
-            traces(posted(day=TODAY, unsettled=9), audited(day=TODAY, unsettled=9)),
-        ],
-    ),
-    "variance-exceeded": Case(
-        fires=[
-            (
-                traces(
-                    line(
-                        "variance_exceeded", period="2026-10", variance=Decimal(9), invoiced=Decimal(90), currency="USD"
-                    )
-                ),
-                {"period": "2026-10", "variance": "9"},
-            )
-        ],
-        silent=[traces(line("reconciled", period="2026-10", variance=Decimal(0)))],
     ),
     "workspace-ingestion": Case(
         fires=[({"_LogOperation": [operation("Error")]}, {"Operation": "Data collection stopped"})],

@@ -13,13 +13,14 @@ import duckdb
 import msgspec
 
 from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.reports import MemoryReports
+from chargeback.adapters.memory.settled import MemorySettledFiles
 from chargeback.adapters.memory.stores import (
     MemoryBooks,
     MemoryCatalogues,
     MemoryControl,
     MemoryLedger,
     MemoryQuarantine,
-    MemoryReports,
 )
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.periods.lifecycle import BillingPeriod
@@ -27,6 +28,7 @@ from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.usage.meters import Meter
+from chargeback.services.closing.approve_period import UNSIGNED, Signatures
 from chargeback.services.closing.close_period import Closer
 from chargeback.services.closing.finish_days import ClosingBooks, ClosingRequest
 from chargeback.services.closing.late_changes import LateChange
@@ -37,6 +39,7 @@ from chargeback.services.ports.control import Version
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import JSON, Files, whole
 from chargeback.services.running.progress import Progress
+from chargeback.services.settled.settled_days import SettledDays
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.ingest import Ingest
@@ -72,6 +75,7 @@ class Bill:
         progress: Progress,
         *,
         is_closed: bool,
+        signatures: Signatures = UNSIGNED,
     ) -> Manifest:
         rows = await self.charges(period, version.catalogue.calendar.utc_days(period))
         for each in late:
@@ -174,6 +178,8 @@ class ClosingProduct:
         self.control = self.wrap("control", MemoryControl())
         self.reports = self.wrap("reports", MemoryReports())
         self.closed = self.wrap("closed", MemoryReports())
+        self.settled_files = self.wrap("settled_files", MemorySettledFiles())
+        self.settled_days = SettledDays(self.books, self.settled_files)
         self.catalogues: Any = MemoryCatalogues(self.catalogue, settled_by=self.terms, control=self.control)
         if self.over is not None:
             self.catalogues = self.over(self.control)
@@ -224,16 +230,17 @@ class ClosingProduct:
         return {path: content for each in reports for path, content in each.files.items() if "/bill-" in path}
 
 
-def published_for_real(in_memory: ClosingProduct) -> ClosingProduct:
+def published_for_real(in_memory: ClosingProduct, *, keeps_evidence: bool = False) -> ClosingProduct:
     """The same empty house, with the files of the product instead of a bill."""
     publisher = Publisher(
-        in_memory.books,
+        SettledDays(in_memory.books, MemorySettledFiles()),
         in_memory.control,
         in_memory.catalogues,
         in_memory.periods,
         in_memory.reports,
         in_memory.closed,
         decimals=6,
+        keeps_evidence=keeps_evidence,
     )
     in_memory.closer = replace(in_memory.closer, publish=publisher)
     return in_memory

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from chargeback.adapters.config.folders import path_of
-from chargeback.bootstrap import DEPLOYED_CONFIG
+from stack.example import EXAMPLE_CONFIG
 
 
 def with_former_deployments(document: dict[str, Any], dated: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def with_former_deployments(document: dict[str, Any], dated: dict[str, Any]) -> 
 def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="company-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    shutil.copytree(DEPLOYED_CONFIG, folder, dirs_exist_ok=True)
+    shutil.copytree(EXAMPLE_CONFIG, folder, dirs_exist_ok=True)
     now, dated = (path_of(folder, name) for name in ("deployments.yaml", "dated-deployments.yaml"))
     document = with_former_deployments(*(yaml.safe_load(each.read_text("utf-8")) for each in (now, dated)))
     now.write_text(yaml.safe_dump(document), "utf-8")

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from chargeback.adapters.config.folders import path_of
-from chargeback.bootstrap import DEPLOYED_CONFIG
+from stack.example import EXAMPLE_CONFIG
 
 
 def config_folder(folder: Path, *names: str) -> Path:
@@ -12,5 +12,5 @@ def config_folder(folder: Path, *names: str) -> Path:
     for part in ("provider", "company"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for name in names:
-        shutil.copy(path_of(DEPLOYED_CONFIG, name), path_of(folder, name))
+        shutil.copy(path_of(EXAMPLE_CONFIG, name), path_of(folder, name))
     return folder

@@ -118,7 +118,7 @@ class LimitedProduct:
     async def post_without_documents(self) -> None:
         """A posting of all days that dies between their records and their documents."""
 
-        async def die(*_given: object) -> None:
+        async def die(*_given: object, **_named: object) -> None:
             raise _DiedError
 
         with patch("chargeback.services.usage.post.summarise_or_set_aside", die):

@@ -1,6 +1,8 @@
-"""The database of a period with a few given rows, for tests of what is written from it."""
+"""A period with a few given rows, for tests of what is written from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +11,11 @@ from typing import Any
 import duckdb
 
 from chargeback.domain.budgets.budget import Budget
+from chargeback.domain.time.months import Month
 from chargeback.services.duck.row_types import row_types
-from chargeback.services.publishing.period_tables import PeriodTables
+from chargeback.services.duck.statements import column_definitions
+from chargeback.services.publishing.period_tables import PeriodFrame, PeriodTables
+from chargeback.services.publishing.row_slices import RowSlice, RowSlices
 
 PERIOD = "2026-03"
 _DEFAULTS: dict[str, Any] = {
@@ -55,8 +60,33 @@ def row(**fields: Any) -> dict[str, Any]:
     return _DEFAULTS | fields
 
 
-def _quoted(types: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [(f'"{name}"', kind) for name, kind in types.items()]
+def write_rows(file: Path, rows: Sequence[Mapping[str, Any]], *, decimals: int = 6, first: int = 0) -> Path:
+    """A Parquet file with just these rows; their numbers, from the first, are their charge ids."""
+    types = row_types(decimals)
+    with duckdb.connect() as engine:
+        engine.execute(f"CREATE TABLE rows ({column_definitions(types)})")
+        for number, each in enumerate(rows, first):
+            known = {"charge_id": f"{number:032x}"} | each
+            absent = {key: "" if kind == "VARCHAR" else None for key, kind in types.items()}
+            engine.execute(f"INSERT INTO rows VALUES ({', '.join('?' * len(types))})", list((absent | known).values()))
+        engine.execute(f"COPY rows TO '{file}' (FORMAT parquet)")
+    return file
+
+
+def local_slices(*files: Path) -> RowSlices:
+    """Rows in files that are there, about which nothing is known."""
+
+    @asynccontextmanager
+    async def local(names: Sequence[str]) -> AsyncIterator[list[Path]]:
+        yield [Path(name) for name in names]
+
+    anything = ("", chr(0x10FFFF))
+    return RowSlices([RowSlice(str(file), 1, anything, anything, is_usage=False) for file in files], local)
+
+
+def framed(tables: PeriodTables, **fields: Any) -> PeriodTables:
+    """The same rows with other facts about the period."""
+    return replace(tables, frame=replace(tables.frame, **fields))
 
 
 def period_tables(
@@ -69,28 +99,25 @@ def period_tables(
     centres: Mapping[str, str] | None = None,
     budgets: tuple[Budget, ...] = (),
 ) -> PeriodTables:
-    """A DuckDB file with just these rows."""
-    database = folder / "period.duckdb"
-    with duckdb.connect(database) as engine:
-        for name, content in (("rows", rows), ("previous_rows", previous)):
-            types = row_types(decimals)
-            engine.execute(f"CREATE TABLE {name} ({', '.join(map(' '.join, _quoted(types)))})")
-            for number, each in enumerate(content):
-                known = {"charge_id": f"{number:032x}"} | each
-                absent = {key: "" if kind == "VARCHAR" else None for key, kind in types.items()}
-                engine.execute(
-                    f"INSERT INTO {name} VALUES ({', '.join('?' * len(types))})", list((absent | known).values())
-                )
-    return PeriodTables(
-        database=database,
-        period=PERIOD,
+    """A period with just these rows, in two files."""
+    half = len(rows) // 2
+    files = [
+        write_rows(folder / f"rows-{first}.parquet", some, decimals=decimals, first=first)
+        for first, some in ((0, rows[:half]), (half, rows[half:]))
+        if some
+    ]
+    frame = PeriodFrame(
+        folder=folder,
+        period=Month(PERIOD),
         start=datetime(2026, 3, 1, tzinfo=UTC),
         end=datetime(2026, 4, 1, tzinfo=UTC),
         time_zone="UTC",
         currency="USD",
         decimals=decimals,
         is_closed=is_closed,
-        previous="2026-02",
+        previous_period="2026-02",
         centres=dict(centres or {"product": "Product", "product/search": "Search"}),
         budgets=budgets,
     )
+    before = [write_rows(folder / "previous.parquet", previous, decimals=decimals)] if previous else []
+    return PeriodTables(frame, local_slices(*files), local_slices(*before))

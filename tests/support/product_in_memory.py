@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.settled import MemorySettledFiles
 from chargeback.adapters.memory.stores import (
     MemoryBooks,
     MemoryCatalogues,
@@ -11,6 +12,8 @@ from chargeback.adapters.memory.stores import (
     MemoryQuarantine,
 )
 from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.services.settled.settle_day import settle_day
+from chargeback.services.settled.settled_days import SettledDays
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.ingest import Ingest
@@ -27,6 +30,7 @@ class ProductInMemory:
     books: MemoryBooks = field(default_factory=MemoryBooks)
     control: MemoryControl = field(default_factory=MemoryControl)
     quarantine: MemoryQuarantine = field(default_factory=MemoryQuarantine)
+    settled_files: MemorySettledFiles = field(default_factory=MemorySettledFiles)
 
     @property
     def ingest(self) -> Ingest:
@@ -41,6 +45,15 @@ class ProductInMemory:
     @property
     def auditor(self) -> Auditor:
         return Auditor(self.ledger, self.counter, self.books, self.control, self.catalogues, self.poster)
+
+    @property
+    def settled_days(self) -> SettledDays:
+        return SettledDays(self.books, self.settled_files)
+
+    async def settle(self) -> None:
+        """Write the files of all days, as the audit does once they are no longer open."""
+        for day in self.books.days:
+            assert await settle_day(self.books, self.settled_files, day)
 
     def charges(self, day: str) -> dict[tuple[str, str], int]:
         """(state, meter) → quantity in the books of a day."""

@@ -4,17 +4,22 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord, ndjson, to_document
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
 from chargeback.services.publishing.period_inputs import PeriodInputs
 from chargeback.services.publishing.publish import Writer, publish
+from chargeback.services.settled.pack import pack_records
 from tests.support.catalogues import catalogue, usage_line
 
 PERIOD = "2026-03"
@@ -26,7 +31,7 @@ ISSUE_COLUMNS = (
 FURTHER = (
     "kind,list_unit_price,contracted_unit_price,list_cost,contracted_cost,charge_id,corrects_period,"
     "corrects_charge_id,shared_cost,allocation_basis,allocated_ratio,pricing_currency,exchange_rate,"
-    "exchange_rate_date,exchange_rate_source,correction_reason"
+    "exchange_rate_date,exchange_rate_source,correction_reason,price_verified"
 )
 IDENTITY = [
     "charge_date", "cost_centre", "subscription_id", "product_id", "user", "company", "billing_code", "operation",
@@ -39,7 +44,7 @@ PRICES = ("per_million", "list_per_million", "contracted_per_million")
 
 
 class ListedBooks:
-    """Books that list given records, in the order given, a few a page."""
+    """Books that list given records, in the order given, a few a page; no day of them is settled."""
 
     def __init__(self, records: Sequence[UsageRecord]) -> None:
         self._records = records
@@ -48,6 +53,23 @@ class ListedBooks:
         found = [to_document(record) for record in self._records if record.day == day]
         for start in range(0, len(found), 7):
             yield ndjson(found[start : start + 7])
+
+    @asynccontextmanager
+    async def rows(self, day: str) -> AsyncIterator[Path]:
+        pages = tuple([page async for page in self.documents(day)])
+        if pages not in _PACKED:
+            with TemporaryDirectory() as folder:
+                file = Path(folder, "records.parquet")
+                await pack_records(UtcDay(day), self.documents(day), Path(folder), file)
+                _PACKED[pages] = file.read_bytes()
+        with TemporaryDirectory() as folder:
+            file = Path(folder, "records.parquet")
+            file.write_bytes(_PACKED[pages])
+            yield file
+
+
+_PACKED: dict[tuple[bytes, ...], bytes] = {}
+"""The files of days that were packed, by their pages: many tests publish the same day again."""
 
 
 def charge(meter: Meter = Meter.INPUT, quantity: int = 1000, cost: str | None = "0.0025", **fields: object) -> Charge:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.terms import Terms
@@ -52,6 +52,14 @@ class Ledger:
     def change(self, **fields: Any) -> None:
         """What is in force from now on, also for closed months, as `periods correct` has it."""
         self._fields |= fields
+
+    def file(self, period: str) -> bytes:
+        """The charges of a month that was published."""
+        return self._reports.files[self._charges(period).path]
+
+    def replace_file(self, period: str, content: bytes) -> None:
+        """Have the charges of a month in another form, such as that of an older version."""
+        self._reports.files[self._charges(period).path] = content
 
     def _charges(self, period: str) -> Stored:
         return Stored(self._reports, f"{period}/charges-{period}.parquet")

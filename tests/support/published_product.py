@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 
 from chargeback.adapters.azure.cost_exports import LocalCostExports
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
+from chargeback.adapters.memory.settled import MemorySettledFiles
 from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.price_list.provider_meters import provider_meters
@@ -18,15 +18,15 @@ from chargeback.services.closing.publish_period import Publisher
 from chargeback.services.explaining.explain import Explainer
 from chargeback.services.explaining.explanation import Explanation
 from chargeback.services.periods.periods import Periods
-from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.reconcile import Reconciled, reconcile_period
 from chargeback.services.reconciling.terms_around import terms_around
 from chargeback.services.running.progress import ignore_progress
+from chargeback.services.settled.settled_days import SettledDays
 from tests.support.builders import NOW, usage_event
 from tests.support.control_documents import put_document
 from tests.support.cost_exports import gzipped, run_files
-from tests.support.period_tables import period_tables
+from tests.support.period_tables import write_rows
 from tests.support.product_in_memory import ProductInMemory
 from tests.support.published_files import PERIOD
 
@@ -37,14 +37,6 @@ SEARCH = "product/search"
 def call(**arguments: Any) -> bytes:
     """A call that an account of the test catalogue has answered."""
     return usage_event(backend=HOST, **arguments)
-
-
-def parquet(made: PeriodTables) -> bytes:
-    """The rows of a period as publishing leaves them behind."""
-    target = Path(f"{made.database}.parquet")
-    with duckdb.connect(made.database, read_only=True) as engine:
-        engine.execute(f"COPY rows TO '{target}' (FORMAT parquet)")
-    return target.read_bytes()
 
 
 @dataclass
@@ -69,7 +61,7 @@ class PublishedProduct:
         await in_memory.poster.post(NOW)
         periods = Periods(in_memory.control, in_memory.ledger)
         publisher = Publisher(
-            in_memory.books,
+            SettledDays(in_memory.books, MemorySettledFiles()),
             in_memory.control,
             in_memory.catalogues,
             periods,
@@ -86,7 +78,7 @@ class PublishedProduct:
         """Publish given rows."""
         folder.mkdir(parents=True)
         store = self.closed if closed else self.reports
-        store.files[f"{period}/charges-{period}.parquet"] = parquet(period_tables(folder, rows))
+        store.files[f"{period}/charges-{period}.parquet"] = write_rows(folder / "charges.parquet", rows).read_bytes()
 
     async def close(self, period: str = PERIOD) -> None:
         """Say that a period is closed, and move its rows to where closed files are."""
@@ -97,7 +89,7 @@ class PublishedProduct:
 
     async def explanation(self, centre: str = SEARCH, *, limit: int = 10, **options: Any) -> Explanation:
         in_memory = self.in_memory
-        explainer = Explainer(self.published, in_memory.catalogues, in_memory.books, in_memory.ledger, limit)
+        explainer = Explainer(self.published, in_memory.catalogues, in_memory.settled_days, in_memory.ledger, limit)
         return await explainer.explain(PERIOD, centre, **options)
 
     async def explain(self, centre: str = SEARCH, **options: Any) -> dict[str, Any]:
@@ -120,7 +112,7 @@ class PublishedProduct:
             period,
             LocalCostExports([exports]),
             self.published,
-            self.in_memory.books,
+            self.in_memory.settled_days,
             catalogue=catalogue,
             terms=await terms_around(period, self.in_memory.control, self.in_memory.catalogues),
             meters=provider_meters(meters, capacity=("provisioned", "hosting")),

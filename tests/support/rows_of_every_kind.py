@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress, ignore_progress

@@ -87,7 +87,7 @@ class TruedUp:
             period,
             LocalCostExports([invoice(place, self.invoices.get(period, []), **given)]),
             Published(in_memory.control, in_memory.reports, in_memory.closed),
-            in_memory.books,
+            in_memory.settled_days,
             catalogue=version.catalogue,
             terms=await terms_around(period, in_memory.control, in_memory.catalogues),
             meters=_METERS,

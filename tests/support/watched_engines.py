@@ -66,11 +66,12 @@ def watched_engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     def watching_run(
         engine: Engine, name: str, values: Mapping[str, object] | None = None, /, **words: object
     ) -> list[Row]:
-        if "CREATE" not in engine._statements[name]:
+        if "CREATE" not in engine._statements[name] or _package_of(engine) is None:
             return run(engine, name, values, **words)
         before = _relations(engine)
         rows = run(engine, name, values, **words)
         package = _package_of(engine)
+        assert package
         for key, (columns, kind) in _relations(engine).items():
             if key not in before:
                 known = watched.relations.setdefault((package, key[1]), Relation(kind, columns))
@@ -80,7 +81,8 @@ def watched_engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
 
     def watching_execute(engine: Engine, name: str, values: Values, words: Mapping[str, object]) -> None:
         text = _COMMENT.sub("", fill(engine._statements[name], {**engine._words, **words}))
-        watched.reads[_package_of(engine), name] |= {*_READ.findall(text)} - {*_NAMED_QUERY.findall(text)}
+        if package := _package_of(engine):
+            watched.reads[package, name] |= {*_READ.findall(text)} - {*_NAMED_QUERY.findall(text)}
         execute(engine, name, values, words)
 
     with monkeypatch.context() as patched:
@@ -94,8 +96,10 @@ def _relations(engine: Engine) -> dict[tuple[str, str], tuple[list[str], str]]:
     return {(database, name): (columns, kind.capitalize()) for database, name, columns, kind in found}
 
 
-def _package_of(engine: Engine) -> str:
-    return next(each for each in PACKAGES if engine._statements is statements_of(f"chargeback.services.{each}"))
+def _package_of(engine: Engine) -> str | None:
+    """One of `PACKAGES`; None for an engine of another package."""
+    found = (each for each in PACKAGES if engine._statements is statements_of(f"chargeback.services.{each}"))
+    return next(found, None)
 
 
 def _file_of(package: str, statement: str) -> str:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.domain.reports.layout import statement_path
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.period_tables import PeriodTables

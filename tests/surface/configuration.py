@@ -9,13 +9,13 @@ import yaml
 
 import chargeback.adapters.config
 from chargeback.adapters.config.entries import Record
-from chargeback.bootstrap import DEPLOYED_CONFIG
+from stack.example import EXAMPLE_CONFIG
 
 
 def configuration() -> Iterator[str]:
     """Each shipped file with its sections, and the keys of each kind of entry; `?` follows those that are optional."""
-    for path in sorted(DEPLOYED_CONFIG.rglob("*.yaml")):
-        name = path.relative_to(DEPLOYED_CONFIG).as_posix()
+    for path in sorted(EXAMPLE_CONFIG.rglob("*.yaml")):
+        name = path.relative_to(EXAMPLE_CONFIG).as_posix()
         yield name
         yield from (f"{name}: {section}" for section in yaml.safe_load(path.read_text("utf-8")))
     for module in pkgutil.walk_packages(chargeback.adapters.config.__path__, f"{chargeback.adapters.config.__name__}."):

@@ -25,7 +25,8 @@ from chargeback.cli import app
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.documents import EventDocument
 from chargeback.domain.events.usage_event import EVER, read_event
-from chargeback.settings import Settings
+from chargeback.settings import AppSettings, setting_name
+from stack.example import EXAMPLE_CONFIG
 from tests.support.builders import cloud_event
 from tests.surface.configuration import configuration
 from tests.surface.documents import DOCUMENTS, WITHIN
@@ -33,20 +34,20 @@ from tests.surface.log_lines import PACKAGE, logged_fields
 
 ROOT = PACKAGE.parent
 SETTINGS = {
-    "STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net",
-    "COSMOS_ENDPOINT": "https://account.documents.azure.com",
-    "REDIS_URL": "redis://127.0.0.1:6379",
-    "EVENTS_KEY": "the-events-key-of-32-characters-x",
-    "KEY_VAULT_URL": "https://vault.vault.azure.net",
+    "CHARGEBACK_STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net",
+    "CHARGEBACK_COSMOS_ENDPOINT": "https://account.documents.azure.com",
+    "CHARGEBACK_REDIS_URL": "redis://127.0.0.1:6379",
+    "CHARGEBACK_EVENTS_KEY": "the-events-key-of-32-characters-x",
+    "CHARGEBACK_KEY_VAULT_URL": "https://vault.vault.azure.net",
     "LOG_ANALYTICS_WORKSPACE_ID": "11111111-2222-3333-4444-555555555555",
     "FINOPS_HUB_URL": "https://hub.blob.core.windows.net",
-    "CONFIG_DIR": str(ROOT / "config"),
+    "CHARGEBACK_CONFIG_DIR": str(EXAMPLE_CONFIG),
 }
 
 
-def settings() -> Settings:
+def settings() -> AppSettings:
     """The settings of an installation that has everything; no server is there."""
-    return Settings(**{name.lower(): value for name, value in SETTINGS.items()}, _env_file=None)  # type: ignore[call-arg,arg-type]
+    return AppSettings.model_validate(SETTINGS)  # type: ignore[call-arg,arg-type]
 
 
 def log_lines() -> Iterator[str]:
@@ -115,9 +116,9 @@ def _plain(value: Any) -> Any:
 
 def setting_names() -> Iterator[str]:
     """Each setting with its default."""
-    for name, field in Settings.model_fields.items():
+    for name, field in AppSettings.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        yield f"{name.upper()}: " + ("required" if default is PydanticUndefined else f"default {default!r}")
+        yield f"{setting_name(name)}: " + ("required" if default is PydanticUndefined else f"default {default!r}")
 
 
 def functions() -> Iterator[str]:

@@ -23,7 +23,7 @@ async def over_memory(folder: Path) -> dict[str, list[str]]:
     await live(container, folder, NOW)
     return {
         "Published files": list(_files(container)),
-        "Answers": [each async for each in answers(container, SETTINGS["EVENTS_KEY"], NOW)],
+        "Answers": [each async for each in answers(container, SETTINGS["CHARGEBACK_EVENTS_KEY"], NOW)],
     }
 
 
@@ -53,8 +53,9 @@ async def over_servers(folder: Path) -> dict[str, list[str]]:
 async def _redis(client: Redis) -> AsyncIterator[str]:
     async for key in client.scan_iter():
         name = f"Redis {shape(key.decode())}"
-        yield f"{name}: {(await client.type(key)).decode()}"
-        for field, value in (await client.hgetall(key)).items():
+        kind = (await client.type(key)).decode()
+        yield f"{name}: {kind}"
+        for field, value in (await client.hgetall(key)).items() if kind == "hash" else ():
             yield f"{name}: {shape(field.decode())}"
             if value.startswith(b"["):
                 yield f"{name}: {shape(field.decode())} = {shape(value.decode())}"
@@ -72,7 +73,7 @@ async def _blobs(container: Container) -> AsyncIterator[str]:
 
 async def _documents(container: Container) -> AsyncIterator[str]:
     database = container.cosmos.get_database_client(container.settings.cosmos_database)
-    for name in ("usage", "control", "objects"):
+    for name in ("usage", "control", "objects", "audit-log"):
         async for document in database.get_container_client(name).read_all_items():
             kind = " ".join(["Cosmos DB", name, *([document["kind"]] if "kind" in document else [])])
             yield f"{kind}: id {shape(document['id'])}"

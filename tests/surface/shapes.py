@@ -19,6 +19,8 @@ _DIFFERS = (
     (r"\d{4}-\d\d(?!\d)", "<month>"),
     (r"/\d{4}/\d\d/", "/<year>/<month>/"),
     (r"^\d\d(?=:)", "<hour>"),
+    (r"^[0-9a-f]{5}-?\d{8,19}$", "<call>"),
+    (r"(?<=:seen:)[0-9a-f]+", "<digits>"),
     (r"(?<![A-Za-z0-9])[0-9a-f]{8,}(?![A-Za-z0-9])", "<hash>"),
     (r"(?<=-)\d+\b", "<number>"),
     (r"(?<=statements/).+(?=/)|\bproduct/search\b", "<cost centre>"),

@@ -31,9 +31,9 @@ async def test_the_list_says_what_is_stored(clean_stores: Stack, tmp_path: Path)
 
 
 async def test_a_difference_says_what_came_what_went_and_how_to_write_the_list_again() -> None:
-    lines = {"REDIS_ADDRESS: required", *setting_names()} - {"REDIS_URL: required"}
+    lines = {"REDIS_ADDRESS: required", *setting_names()} - {"CHARGEBACK_REDIS_URL: required"}
 
     changed = differences({"Settings": lines})
 
-    assert {"Settings:", "+ REDIS_ADDRESS: required", "- REDIS_URL: required"} < {*changed.splitlines()}
+    assert {"Settings:", "+ REDIS_ADDRESS: required", "- CHARGEBACK_REDIS_URL: required"} < {*changed.splitlines()}
     assert "python -m tests.surface" in changed

@@ -131,6 +131,30 @@ class CosmosBooks:
         async for page in self._pages(day):
             yield [from_document(document) for document in page]
 
+    async def records_of(self, day: UtcDay, line_ids: Sequence[str]) -> Sequence[UsageRecord]:
+        """The day's records of these lines."""
+        if not line_ids:
+            return ()
+        names = [f"@id{number}" for number in range(len(line_ids))]
+        found = self._container.query_items(
+            f"SELECT * FROM c WHERE c.day = @day AND c.id IN ({', '.join(names)})",  # noqa: S608 names of parameters
+            parameters=[_value("@day", day), *map(_value, names, line_ids)],
+            partition_key=day,
+            max_item_count=1000,
+        )
+        async with translated_cosmos_errors(f"reading records of {day}"):
+            return [from_document(document) async for document in found]
+
+    async def count_records(self, day: UtcDay) -> int:
+        """How many records the day has."""
+        found: Any = self._container.query_items(
+            "SELECT VALUE COUNT(1) FROM c WHERE c.day = @day AND c.kind = @kind",
+            parameters=[_value("@day", day), _value("@kind", "usage")],
+            partition_key=day,
+        )
+        async with translated_cosmos_errors(f"counting the records of {day}"):
+            return sum([int(count) async for count in found])
+
     async def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The day's records as NDJSON."""
         async for page in self._pages(day):
@@ -159,7 +183,7 @@ class CosmosBooks:
     async def put_summary(self, day: UtcDay, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary, unless another run set it first."""
         document = {"id": view, "day": day, "kind": view, "summary": summary}
-        async with translated_cosmos_errors(f"writing the summary of {day}"), _unless_lost(f"the summary of {day}"):
+        async with translated_cosmos_errors(f"writing the summary of {day}"), unless_lost(f"the summary of {day}"):
             if after is None:
                 await self._container.create_item(document)
             else:
@@ -175,10 +199,15 @@ class CosmosBooks:
     def _query(self, day: UtcDay, kind: str) -> Any:
         return self._container.query_items(
             "SELECT * FROM c WHERE c.day = @day AND c.kind = @kind",
-            parameters=[{"name": "@day", "value": day}, {"name": "@kind", "value": kind}],
+            parameters=[_value("@day", day), _value("@kind", kind)],
             partition_key=day,
             max_item_count=1000,
         )
+
+
+def _value(name: str, value: object) -> dict[str, object]:
+    """A parameter of a query."""
+    return {"name": name, "value": value}
 
 
 class CosmosControl:
@@ -204,7 +233,7 @@ class CosmosControl:
     async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
         """Set one document, unless another run wrote it first."""
         item = {"id": name, "kind": kind, "document": document}
-        async with translated_cosmos_errors(f"writing {kind}/{name}"), _unless_lost(f"{kind}/{name}"):
+        async with translated_cosmos_errors(f"writing {kind}/{name}"), unless_lost(f"{kind}/{name}"):
             if after is None:
                 written = await self._container.create_item(item)
             else:
@@ -245,7 +274,7 @@ async def translated_cosmos_errors(what: str) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _unless_lost(what: str) -> AsyncIterator[None]:
+async def unless_lost(what: str) -> AsyncIterator[None]:
     """A conditional write that came too late is `Superseded`."""
     try:
         yield

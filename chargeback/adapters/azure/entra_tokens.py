@@ -1,8 +1,8 @@
-"""Which Entra application a bearer token belongs to: the only module that checks tokens.
+"""Who a bearer token of Entra belongs to: the only module that checks tokens.
 
 Signature, audience, issuer, tenant and time are checked, by the keys of the tenant's own discovery document
-(learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens). The caller of this module decides what the
-application may do.
+(learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens). The caller of this module decides what
+whoever it is may do.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from typing import Any
 import aiohttp
 import jwt
 
+from chargeback.adapters.azure.entra_claims import client_of, text, texts, verified_caller
+from chargeback.domain.access.verified_caller import VerifiedCaller
 from chargeback.domain.errors import StoreUnavailable
 
 FRESH_SECONDS = 3_600.0
@@ -31,6 +33,8 @@ MAX_TOKEN = 16_384
 
 ALGORITHMS = ("RS256",)
 
+REQUIRED = ("iss", "aud", "exp", "nbf", "iat", "tid")
+
 
 @dataclass(frozen=True, slots=True)
 class EntraApplication:
@@ -38,6 +42,7 @@ class EntraApplication:
 
     app_id: str
     roles: tuple[str, ...]
+    object_id: str = ""
 
 
 class SigningKeys:
@@ -92,14 +97,31 @@ class SigningKeys:
 
 
 class EntraTokens:
-    """Checks tokens of one tenant for one audience."""
+    """Checks tokens of one tenant for one audience, which may have several names."""
 
-    def __init__(self, keys: SigningKeys, audience: str) -> None:
+    def __init__(self, keys: SigningKeys, *audience: str) -> None:
         self._keys = keys
         self._audience = audience
 
     async def application(self, token: str) -> EntraApplication | None:
-        """The application, or None if the token is not to be trusted. Raises `StoreUnavailable`."""
+        """The application that asked for a token; None if the token is not to be trusted.
+
+        Raises `StoreUnavailable`.
+        """
+        claims = await self._claims(token)
+        if claims is None:
+            return None
+        return EntraApplication(client_of(claims), tuple(texts(claims, "roles")), text(claims, "oid"))
+
+    async def caller(self, token: str) -> VerifiedCaller | None:
+        """The person or application that a token speaks for; None if it is not to be trusted.
+
+        Raises `StoreUnavailable`.
+        """
+        claims = await self._claims(token)
+        return verified_caller(claims) if claims is not None else None
+
+    async def _claims(self, token: str) -> dict[str, Any] | None:
         if len(token) > MAX_TOKEN:
             return None
         try:
@@ -113,15 +135,11 @@ class EntraTokens:
                 algorithms=ALGORITHMS,
                 audience=self._audience,
                 issuer=self._keys.issuers,
-                options={"require": ["exp", "iss", "aud"]},
+                options={"require": list(REQUIRED)},
             )
         except jwt.PyJWTError:
             return None
-        if not claims or claims.get("tid") != self._keys.tenant:
-            return None
-        roles = claims.get("roles")
-        named = tuple(str(role) for role in roles) if isinstance(roles, list) else ()
-        return EntraApplication(str(claims.get("azp") or claims.get("appid") or ""), named)
+        return claims if claims and claims["tid"] == self._keys.tenant else None
 
 
 async def _json(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:

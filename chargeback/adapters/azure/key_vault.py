@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.keyvault.secrets.aio import SecretClient
 
 from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.emitters import keys_in
 from chargeback.log_line import log_line
+from chargeback.services.audit_log.key_versions import KeyVersion
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +35,11 @@ def connect(vault_url: str, credential: AsyncTokenCredential) -> SecretClient:
 class VaultKeys:
     """The keys in one secret, read again every ten minutes; the last known ones serve while the vault is away."""
 
-    def __init__(self, client: SecretClient, name: str) -> None:
+    def __init__(self, client: SecretClient, name: str, parse: Callable[[str], tuple[str, ...]] = keys_in) -> None:
+        """`parse` takes the keys out of the secret, and raises `ValueError` with what is wrong with it."""
         self._client = client
         self._name = name
+        self._parse = parse
         self._keys: tuple[str, ...] = ()
         self._fault = ""
         self._next = 0.0
@@ -53,7 +57,7 @@ class VaultKeys:
     async def _read(self) -> None:
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                self._keys = keys_in((await self._client.get_secret(self._name)).value or "")
+                self._keys = self._parse((await self._client.get_secret(self._name)).value or "")
         except (AzureError, ValueError, TimeoutError) as error:
             self._fault = f"Key Vault, secret {self._name}: {first_line(error)}"
             self._next = time.monotonic() + RETRY_SECONDS
@@ -61,6 +65,24 @@ class VaultKeys:
             log_line(log, "keys_unavailable", level=logging.WARNING, secret=self._name, using=using, reason=self._fault)
         else:
             self._next = time.monotonic() + FRESH_SECONDS
+
+
+class VaultVersions:
+    """Which version each secret has; the values are not kept."""
+
+    def __init__(self, client: Callable[[], SecretClient]) -> None:
+        self._client = client
+
+    async def newest(self, name: str) -> KeyVersion:
+        """The newest version of a secret. Raises `StoreUnavailable`."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                found = (await self._client().get_secret(name)).properties
+        except ResourceNotFoundError:
+            return KeyVersion(name, "", "")
+        except (AzureError, TimeoutError) as error:
+            raise StoreUnavailable(f"Key Vault, secret {name}: {first_line(error)}") from error
+        return KeyVersion(name, found.version or "", found.created_on.isoformat() if found.created_on else "")
 
 
 class FixedKeys:

@@ -54,10 +54,11 @@ def connect(
 class LogAnalytics:
     """Queries one workspace; see `services.ports.gateway_log.GatewayLog`."""
 
-    def __init__(self, client: LogsQueryClient, workspace_id: str) -> None:
+    def __init__(self, client: LogsQueryClient, workspace_id: str, apis: Sequence[str] = ()) -> None:
+        """`apis` are the ids of those whose calls are ours; all calls are where none is named."""
         self._client = client
         self._workspace_id = workspace_id
-        self._kept_events = _query("kept_events")
+        self._kept_events = of_apis(_query("kept_events"), apis)
         self._token_counts = _query("token_counts")
         self._calls = _query("gateway_calls")
         self._means = _query("stream_means")
@@ -137,6 +138,12 @@ class LogAnalytics:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+def of_apis(query: str, apis: Sequence[str]) -> str:
+    """A query of the calls of these APIs alone: a service that others use logs what they call, too."""
+    quoted = ", ".join(f"'{api}'" for api in apis)
+    return query.replace("| summarize", f"| where ApiId in ({quoted})\n| summarize", 1) if apis else query
 
 
 @contextmanager

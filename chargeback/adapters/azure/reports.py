@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Any
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, ContentSettings
 from azure.storage.blob.aio import BlobClient, BlobServiceClient
 
@@ -71,6 +71,25 @@ class _Writer:
         return digest.digest()
 
 
+class _OpenBlob:
+    def __init__(self, blob: BlobClient, size: int, etag: str) -> None:
+        self._blob = blob
+        self._etag = etag
+        self.size = size
+
+    async def read(self, first: int, end: int) -> bytes:
+        """Some bytes of the version that was opened."""
+        path = self._blob.blob_name
+        async with translated_blob_errors(f"reading {path}"):
+            try:
+                stream = await self._blob.download_blob(
+                    first, end - first, etag=self._etag, match_condition=MatchConditions.IfNotModified
+                )
+                return await stream.readall()
+            except ResourceModifiedError as error:
+                raise Superseded(f"{path} was written again while it was read") from error
+
+
 class BlobReports:
     """Writes and reads the published files; see `services.ports.reports.Reports`."""
 
@@ -96,6 +115,13 @@ class BlobReports:
             stream = await self._container.get_blob_client(path).download_blob()
             async for chunk in stream.chunks():
                 yield chunk
+
+    async def open(self, path: str) -> _OpenBlob:
+        """A file, to be read in parts."""
+        blob = self._container.get_blob_client(path)
+        async with translated_blob_errors(f"reading {path}"):
+            found = await blob.get_blob_properties()
+        return _OpenBlob(blob, found.size, found.etag)
 
     async def remove(self, path: str) -> None:
         """Drop a file."""

@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 from chargeback.adapters.config.decimals import is_decimal
-from chargeback.adapters.config.entries import Record, each
+from chargeback.adapters.config.entries import Record, Sections, each
 from chargeback.adapters.config.times import Since, effective
 from chargeback.domain.catalogue.adjustments import Adjustment
+from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.terms.shared_costs import CostKind
 from chargeback.domain.time.calendar import Calendar
@@ -38,6 +39,10 @@ class _Entry(Since, frozen=True):
     markup: str | None = None
     contracted_per_million: dict[str, Any] | None = None
     shared_costs: list[CostKind] | None = None
+    verified: Verified | None = None
+
+
+AGREED_SECTIONS = Sections({"adjustments": list[_Entry]})
 
 
 def adjustments(document: object, calendar: Calendar, faults: list[str]) -> list[tuple[str, Adjustment]]:
@@ -77,6 +82,7 @@ def _adjustment(entry: _Entry, time: Effective) -> Adjustment:
         markup=Decimal(entry.markup) if entry.markup else None,
         payers=tuple(entry.when.cost_centres or ()),
         shared=frozenset(kind.value for kind in entry.shared_costs or ()),
+        verified=entry.verified,
     )
 
 
@@ -106,6 +112,8 @@ def _faults(entry: _Entry, ids: set[str]) -> Iterator[str]:
     said = [entry.discount, entry.markup, entry.contracted_per_million]
     if sum(each is not None for each in said) != 1:
         yield "id: has to have one of discount, markup and contractedPerMillion, and only one"
+    if entry.verified is not None and entry.contracted_per_million is None:
+        yield "verified: belongs to contractedPerMillion; a discount and a markup rest on the list price"
     yield from _when_faults(entry.when)
     yield from _payer_faults(entry)
     yield from _percent_faults(entry)

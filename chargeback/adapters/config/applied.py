@@ -1,6 +1,7 @@
 """Which configuration is in force: the version applied last, else the deployed files; and those of closed periods."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from chargeback.adapters.config.catalogue import from_documents, load_catalogue, to_documents
@@ -11,11 +12,18 @@ from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month
+from chargeback.services.budgets.complete_terms import CompleteTerms
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.periods.documents import PeriodDocuments
-from chargeback.services.ports.control import Control, Version
+from chargeback.services.ports.control import Control, Document, Version
 
 FRESH_SECONDS = 60.0
+
+
+def read_stored(documents: Document) -> tuple[Catalogue, Terms]:
+    """The catalogue and the terms of a stored configuration."""
+    catalogue = from_documents(documents)
+    return catalogue, terms_from_documents(documents, catalogue)
 
 
 class AppliedCatalogues:
@@ -25,6 +33,7 @@ class AppliedCatalogues:
         self._kept = ConfigVersions(control)
         self._periods = PeriodDocuments(control)
         self._folder = folder
+        self._complete = CompleteTerms(control)
         self._deployed = load_catalogue(folder)
         self._deployed_terms = load_terms(folder, self._deployed)
         self._known: tuple[float, EffectiveCatalogues, Terms] | None = None
@@ -53,22 +62,32 @@ class AppliedCatalogues:
         return await self._rated_by_document(PeriodState.CLOSED, PeriodState.CLOSING)
 
     async def terms(self) -> Terms:
-        """The terms that were applied with the current catalogue."""
+        """The terms that were applied with the current catalogue, and the budgets that people made beside them."""
         return (await self._fresh())[1]
+
+    async def completed(self, terms: Terms) -> Terms:
+        """Terms as files have them, with the budgets that people made beside the files."""
+        return await self._complete.checked(terms)
 
     async def version(self) -> Version:
         """The applied version; the deployed files are stored as one when they are first asked for.
 
-        Read afresh; from then on the other methods answer with it.
+        Read afresh; from then on the other methods answer with it. Its terms have the budgets that people made beside
+        the files, which are in no stored version.
         """
         self._known = None
+        version = await self._applied_version()
+        return replace(version, terms=await self._complete.of(version.terms, version.catalogue))
+
+    async def _applied_version(self) -> Version:
         applied, _ = await self._kept.current()
         if applied is not None and applied.name:
             return self._read(applied.name, applied)
         documents = applied.documents if applied is not None else to_documents(self._folder)
         catalogue = from_documents(documents)
         terms = terms_from_documents(documents, catalogue)
-        name = f"unapplied-{catalogue.digest[:16]}-{terms.digest[:16]}"
+        beside = (terms.posting.digest if terms.posting else "", terms.ownership.digest)
+        name = "-".join(filter(None, ("unapplied", catalogue.digest[:16], terms.digest[:16], *beside)))
         # Named by its content, so that whoever writes it first has written the same.
         await self._kept.keep(ConfigVersion(name=name, digest=catalogue.digest, documents=documents))
         return Version(name, catalogue, terms)
@@ -85,13 +104,13 @@ class AppliedCatalogues:
 
     def _read(self, name: str, stored: ConfigVersion) -> Version:
         if name not in self._versions:
-            catalogue = from_documents(stored.documents)
-            self._versions[name] = Version(name, catalogue, terms_from_documents(stored.documents, catalogue))
+            self._versions[name] = Version(name, *read_stored(stored.documents))
         return self._versions[name]
 
     async def _fresh(self) -> tuple[EffectiveCatalogues, Terms]:
         if self._known is None or time.monotonic() - self._known[0] >= FRESH_SECONDS:
-            current, terms = await self._current()
+            current, filed = await self._current()
+            terms = await self._complete.of(filed, current)
             closed = await self._rated_by_document(PeriodState.CLOSED)
             known = self._known[1] if self._known is not None else None
             if known is None or known.current is not current or known.closed != closed:

@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from chargeback.adapters.config.decimals import is_decimal
-from chargeback.adapters.config.entries import Record, each, one, sections
+from chargeback.adapters.config.entries import Record, Sections, each, one, sections
+from chargeback.adapters.config.issuer import StatedIssuer
+from chargeback.adapters.config.reconciliation import StatedReconciliation
 from chargeback.adapters.config.times import is_date
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
+from chargeback.domain.terms.approvals import ApprovalSetting
+from chargeback.domain.terms.retention import MOST_YEARS, RetentionRule
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.time.days import BookDate
-from chargeback.domain.time.months import Month
+from chargeback.domain.time.months import Month, month
 
 
 class _Setting(Record, frozen=True, rename={"first_period": "from", "time_zone": "timeZone"}):
@@ -39,13 +44,37 @@ class _Closing(Record, frozen=True):
     max_estimated_percent: Any = "1"
     max_estimated_amount: Any = "100"
     max_rate_age_days: int = 7
+    max_unverified_percent: Any = None
+
+
+class _Approval(Record, frozen=True, rename={"first_period": "from"}):
+    first_period: str
+    required: bool
+
+
+class _Retention(Record, frozen=True):
+    fiscal_year_end: int
+    years: int
+
+
+SECTIONS = Sections(
+    {"books": list[_Setting]},
+    {
+        "exchangeRates": list[_Rate],
+        "closing": _Closing,
+        "reconciliation": StatedReconciliation,
+        "approval": list[_Approval],
+        "retention": _Retention,
+        "issuer": StatedIssuer,
+    },
+)
 
 
 def calendar_of(document: object, faults: list[str]) -> Calendar:
     """The calendar; without a document the books are kept in UTC and US dollars."""
     if document is None:
         return Calendar()
-    top = sections(document, ("books",), faults, optional=("exchangeRates", "closing", "reconciliation"))
+    top = sections(document, SECTIONS, faults)
     settings = tuple(
         BooksSetting(Month(each_one.first_period), each_one.time_zone, each_one.currency)
         for _, each_one in each(top["books"], _Setting, "books", faults)
@@ -60,6 +89,7 @@ def calendar_of(document: object, faults: list[str]) -> Calendar:
 
 _YEAR_HOURS = 8_760
 _YEAR_DAYS = 366
+_YEAR_MONTHS = 12
 
 
 def exchange_rates(document: object, faults: list[str]) -> tuple[ExchangeRate, ...]:
@@ -90,7 +120,42 @@ def closing_rules(document: object, faults: list[str]) -> ClosingRules:
         unsettled_amount=_amount(rules.max_unsettled_amount),
         unpriced_amount=_amount(rules.max_unpriced_amount),
         estimated_amount=Decimal(rules.max_estimated_amount),
+        unverified_percent=_amount(rules.max_unverified_percent),
     )
+
+
+def approval_settings(document: object, faults: list[str]) -> tuple[ApprovalSetting, ...]:
+    """From which period on somebody has to approve, by their order."""
+    found = document.get("approval") if isinstance(document, dict) else None
+    stated = list(each(found if found is not None else [], _Approval, "approval", faults))
+    wrong = []
+    for place, setting in stated:
+        try:
+            month(setting.first_period)
+        except InvalidConfig as error:
+            wrong.append(f"{place}.from: {error}")
+    for (_, earlier), (place, later) in pairwise(stated):
+        if later.first_period <= earlier.first_period:
+            wrong.append(f"{place}.from: {later.first_period!r} is not after {earlier.first_period!r}")
+    faults.extend(wrong)
+    return (
+        () if wrong else tuple(ApprovalSetting(Month(stating.first_period), stating.required) for _, stating in stated)
+    )
+
+
+def retention_rule(document: object, faults: list[str]) -> RetentionRule | None:
+    """How long closed periods are kept; None where nobody says."""
+    found = document.get("retention") if isinstance(document, dict) else None
+    stated = one(found, _Retention, "retention", faults) if found is not None else None
+    if stated is None:
+        return None
+    wrong = []
+    if not 1 <= stated.fiscal_year_end <= _YEAR_MONTHS:
+        wrong.append(f"retention.fiscalYearEnd: {stated.fiscal_year_end} is not a month, 1 to {_YEAR_MONTHS}")
+    if not 1 <= stated.years <= MOST_YEARS:
+        wrong.append(f"retention.years: {stated.years} is not between 1 and {MOST_YEARS}")
+    faults.extend(wrong)
+    return None if wrong else RetentionRule(stated.fiscal_year_end, stated.years)
 
 
 def _amount(text: str | None) -> Decimal | None:
@@ -142,6 +207,8 @@ def _closing_faults(rules: _Closing) -> Iterator[str]:
         "maxUnpricedPercent": rules.max_unpriced_percent,
         "maxEstimatedPercent": rules.max_estimated_percent,
     }
+    if rules.max_unverified_percent is not None:
+        percents["maxUnverifiedPercent"] = rules.max_unverified_percent
     for name, percent in percents.items():
         if percent != "100" and not is_decimal(percent, digits=2, places=6):
             yield f'{name}: {percent!r} is not a quoted percentage such as "0.5"'

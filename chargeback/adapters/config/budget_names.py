@@ -4,7 +4,7 @@ These checks hold for files alone: prices and deployments change, and what is st
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -86,6 +86,12 @@ def proposed_name_faults(file: Path, folder: Path, catalogue: Catalogue, now: da
     return [] if gateway is None else list(_own_faults(file, _known(folder, gateway, catalogue, now)[0]))
 
 
+def unknown_names(placed: Iterable[tuple[str, Budget]], folder: Path, catalogue: Catalogue, now: datetime) -> list[str]:
+    """What budgets, which come with their places, name that the folder does not have or that must not be."""
+    gateway = known_gateway(folder)
+    return [] if gateway is None else list(_faults_of(placed, _known(folder, gateway, catalogue, now)[0]))
+
+
 def _known(folder: Path, gateway: KnownGateway, catalogue: Catalogue, now: datetime) -> tuple[_Known, list[str]]:
     """What the files of a folder say, and why its groups cannot be read."""
     groups, faults = _groups(read(path_of(folder, _DEPLOYMENTS)))
@@ -94,9 +100,14 @@ def _known(folder: Path, gateway: KnownGateway, catalogue: Catalogue, now: datet
 
 def _own_faults(file: Path, known: _Known) -> Iterator[str]:
     """What is wrong with the names in the budgets of a file, as `budgets.yaml: place: reason`."""
-    for place, budget in budgets(read(file), known.catalogue.calendar, [], thorough=True):
+    placed = budgets(read(file), known.catalogue.calendar, [], thorough=True)
+    yield from (f"{FILE}: {fault}" for fault in _faults_of(placed, known))
+
+
+def _faults_of(placed: Iterable[tuple[str, Budget]], known: _Known) -> Iterator[str]:
+    for place, budget in placed:
         own = (*_scope_faults(budget.scope, known), *_swap_faults(budget, known))
-        yield from (f"{FILE}: {place}.{fault}" for fault in own)
+        yield from (f"{place}.{fault}" for fault in own)
 
 
 def _groups(document: Mapping[str, Any]) -> tuple[list[frozenset[str]], list[str]]:

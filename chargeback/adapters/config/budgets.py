@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from chargeback.adapters.config.decimals import is_decimal
-from chargeback.adapters.config.entries import Record, each, one, sections
+from chargeback.adapters.config.entries import Record, Sections, each, one, sections
 from chargeback.adapters.config.times import effective
 from chargeback.domain.budgets.budget import (
     NO_ROLLOVER,
@@ -30,6 +30,8 @@ from chargeback.domain.time.calendar import Calendar
 FILE = "budgets.yaml"
 _ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 _ID_LENGTH = 200
+_TAKEN = "decisions"
+"""/budgets/decisions/… is the gateway's question: how such a budget stands could not be asked for."""
 _OWNER_LENGTH = 200
 _DIGITS = 12
 _BOUND = 1_000_000_000_000
@@ -88,6 +90,9 @@ class _Plain(Record, frozen=True):
     thresholds: tuple[int, ...]
 
 
+SECTIONS = Sections({"budgets": list[_Entry]})
+
+
 def budgets(
     document: object, calendar: Calendar, faults: list[str], *, thorough: bool = False
 ) -> list[tuple[str, Budget]]:
@@ -97,7 +102,7 @@ def budgets(
     """
     if document is None:
         return []
-    found = sections(document, ("budgets",), faults)["budgets"]
+    found = sections(document, SECTIONS, faults)["budgets"]
     if isinstance(found, list) and any(map(_is_plain, found)) and not thorough:
         return [(place, _of_before(entry)) for place, entry in each(found, _Plain, "budgets", faults)]
     entries = [(place, entry) for place, entry in _entries(found, faults) if not _note(_faults(entry), place, faults)]
@@ -141,6 +146,8 @@ def _faults(entry: _Entry) -> Iterator[str]:
     """What cannot be read."""
     if not _ID.fullmatch(entry.id) or len(entry.id) > _ID_LENGTH:
         yield f"id: {entry.id!r} is not made of letters, digits, `_`, `.`, `-` and `/`, {_ID_LENGTH} at most"
+    if entry.id == _TAKEN:
+        yield f"id: {entry.id!r} is the name of another route of the API"
     if not entry.owner.isprintable() or len(entry.owner) > _OWNER_LENGTH:
         yield f"owner: has a character that cannot be printed, or more than {_OWNER_LENGTH}"
     if len(_scopes(entry)) != 1:

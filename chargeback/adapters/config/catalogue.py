@@ -6,22 +6,32 @@ The same documents are stored as JSON, so that a month can be rated again with t
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from chargeback.adapters.config.adjustments import unknown_payers
+from chargeback.adapters.config.adjustments import AGREED_SECTIONS, unknown_payers
 from chargeback.adapters.config.books import calendar_of
 from chargeback.adapters.config.cost_centres import allocation
 from chargeback.adapters.config.deployments import deployment_map
 from chargeback.adapters.config.entries import sections
-from chargeback.adapters.config.folders import path_of
+from chargeback.adapters.config.folders import path_of, require_company
+from chargeback.adapters.config.own_prices import FILE as PRICES
+from chargeback.adapters.config.own_prices import in_its_file, with_own_prices
 from chargeback.adapters.config.rate_card import rate_card
 from chargeback.adapters.config.yaml_files import line_number, read
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig
+from chargeback.services.configuring.versions import ACCESS_FILE
 
 CARD, ADJUSTMENTS = "rate-card.yaml", "adjustments.yaml"
 
 FILES = (CARD, "deployments.yaml", "cost-centres.yaml")
 
-OPTIONAL_FILES = ("dated-deployments.yaml", "books.yaml", "shared-costs.yaml", "budgets.yaml")
+OPTIONAL_FILES = (
+    "dated-deployments.yaml",
+    "books.yaml",
+    "shared-costs.yaml",
+    "budgets.yaml",
+    "posting.yaml",
+    ACCESS_FILE,
+)
 """Files that may be absent, as in versions that were applied before they existed; then a default holds."""
 
 
@@ -31,21 +41,27 @@ def load_catalogue(folder: Path) -> Catalogue:
     try:
         return from_documents(documents, thorough=True)
     except InvalidConfig as error:
-        raise InvalidConfig([with_line(folder, _in_its_file(fault)) for fault in error.faults]) from None
+        raise InvalidConfig(
+            [with_line(folder, _in_its_file(in_its_file(folder, fault))) for fault in error.faults]
+        ) from None
 
 
 def to_documents(folder: Path) -> dict[str, object]:
-    """The files by name, with JSON types only, as they are stored: the adjustments as a section of the rate card."""
+    """The files by name, with JSON types only, as they are stored: adjustments and own prices in the rate card."""
+    require_company(folder)
     documents: dict[str, dict[str, object]] = {}
     faults: list[str] = []
-    present = [name for name in (*OPTIONAL_FILES, ADJUSTMENTS) if path_of(folder, name).exists()]
+    of_prices: list[str] = []
+    present = [name for name in (*OPTIONAL_FILES, ADJUSTMENTS, PRICES) if path_of(folder, name).exists()]
     for name in (*FILES, *present):
         try:
             documents[name] = read(path_of(folder, name))
         except InvalidConfig as error:
             faults.extend(error.faults)
-    agreed = documents.pop(ADJUSTMENTS, None)
+    agreed, own = documents.pop(ADJUSTMENTS, None), documents.pop(PRICES, None)
     if CARD in documents:
+        documents[CARD] = with_own_prices(documents[CARD], own, of_prices)
+        faults += [with_line(folder, fault) for fault in of_prices]
         faults += [with_line(folder, fault) for fault in _agreement_faults(documents[CARD], agreed)]
     if faults:
         raise InvalidConfig(faults)
@@ -60,7 +76,7 @@ def _agreement_faults(card: dict[str, object], agreed: dict[str, object] | None)
         yield f"{CARD}: adjustments: this section is now in {ADJUSTMENTS}, among the files of your company"
     if agreed is not None:
         faults: list[str] = []
-        sections(agreed, ("adjustments",), faults)
+        sections(agreed, AGREED_SECTIONS, faults)
         yield from (f"{ADJUSTMENTS}: {fault}" for fault in faults)
 
 

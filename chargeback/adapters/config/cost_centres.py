@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.entries import Record, Sections, each, sections
 from chargeback.adapters.config.times import effective
 from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
 from chargeback.domain.errors import InvalidConfig
@@ -30,12 +30,15 @@ class _Rule(Record, frozen=True):
     effective_to: str | None = None
 
 
+SECTIONS = Sections({"costCentres": list[_CostCentre], "rules": list[_Rule]})
+
+
 def allocation(document: object, calendar: Calendar, faults: list[str], *, thorough: bool = False) -> Allocation:
     """Cost centres and rules; what is wrong is appended to `faults`.
 
     `thorough` adds the checks of names that only files must pass.
     """
-    top = sections(document, ("costCentres", "rules"), faults)
+    top = sections(document, SECTIONS, faults)
     centres = tuple(
         CostCentre(
             one.path,

@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Annotated, Literal
 
-from chargeback.adapters.config.entries import Record, each, sections
+import msgspec
+
+from chargeback.adapters.config.entries import Record, Sections, each, sections
+from chargeback.adapters.config.existing import AccountId
+from chargeback.adapters.config.gateway_names import PLAIN_NAME
 from chargeback.adapters.config.times import effective
 from chargeback.domain.deployments.deployment import DatedDeployment, Deployment, DeploymentType
 from chargeback.domain.time.calendar import Calendar
@@ -16,14 +20,16 @@ MOVED = (
 )
 _GEOGRAPHY = "geography: leave it out: gateway.yaml says which regions a geography has"
 
+_OfBefore = Annotated[str | None, msgspec.Meta(extra_json_schema={"deprecated": True})]
+"""Stored versions have it; in a file it is a fault."""
+
 
 class _Place(Record, frozen=True):
     """The place of an account that no longer exists."""
 
     account: str
     region: str
-    geography: str | None = None
-    """Stored versions have it."""
+    geography: _OfBefore = None
 
 
 class _Account(Record, frozen=True):
@@ -32,8 +38,8 @@ class _Account(Record, frozen=True):
     priority: int
     weight: int
     deployments: str
-    geography: str | None = None
-    """Stored versions have it."""
+    geography: _OfBefore = None
+    resource_id: AccountId | None = None
 
 
 class _Served(Record, frozen=True, kw_only=True):
@@ -64,6 +70,13 @@ class _Dated(_Served, frozen=True, kw_only=True):
     effective_to: str | None = None
 
 
+SECTIONS = Sections(
+    {"accounts": list[_Account], "deploymentSets": dict[str, list[_Deployed]]},
+    {"interchangeable": list[list[str]]},
+    earlier=("formerDeployments",),
+)
+DATED_SECTIONS = Sections({"deployments": list[_Dated]}, {"formerAccounts": list[_Place]})
+
 Accounts = dict[str, _Account | _Place]
 
 
@@ -87,15 +100,17 @@ def deployment_map(
 
     `thorough` refuses old forms, which stored versions keep.
     """
-    top = sections(document, ("accounts", "deploymentSets"), faults, optional=("formerDeployments", "interchangeable"))
+    top = sections(document, SECTIONS, faults)
     if thorough and top["formerDeployments"] is not None:
         faults.append(MOVED)
     raw_sets = top["deploymentSets"] if isinstance(top["deploymentSets"], dict) else {}
     sets = {name: list(each(raw, _Deployed, f"deploymentSets.{name}", faults)) for name, raw in raw_sets.items()}
-    for deployed in sets.values():
-        _refuse_twins([(f"{place}.name", one.name) for place, one in deployed], faults)
     accounts = list(each(top["accounts"], _Account, "accounts", faults))
-    _refuse_twins([(f"{place}.account", one.account) for place, one in accounts], faults)
+    named = [[(f"{place}.name", one.name) for place, one in deployed] for deployed in sets.values()]
+    for names in (*named, [(f"{place}.account", one.account) for place, one in accounts]):
+        _refuse_twins(names, faults)
+        if thorough:
+            _refuse_unlike_azures(names, faults)
     for place, account in accounts:
         if account.deployments not in sets:
             faults.append(f"{place}.deployments: {account.deployments!r} is not under deploymentSets")
@@ -129,7 +144,7 @@ def _dated(
 ) -> Iterator[tuple[str, DatedDeployment]]:
     if document is None:
         return
-    top = sections(document, ("deployments",), faults, optional=("formerAccounts",))
+    top = sections(document, DATED_SECTIONS, faults)
     gone = list(each(top["formerAccounts"] or [], _Place, "formerAccounts", faults))
     _refuse_twins([(f"{place}.account", one.account) for place, one in gone], faults, accounts)
     faults.extend(f"{place}.{_GEOGRAPHY}" for place, one in gone if thorough and one.geography is not None)
@@ -184,6 +199,13 @@ def _deployment(account: _Account | _Place, served: _Served) -> Deployment:
         type=served.type,
         service_tier=served.service_tier,
     )
+
+
+def _refuse_unlike_azures(names: list[tuple[str, str]], faults: list[str]) -> None:
+    """A name is a part of addresses."""
+    for place, name in names:
+        if name and not PLAIN_NAME.fullmatch(name):
+            faults.append(f"{place}: {name!r} may have letters, digits, dots, hyphens and underscores only, 64 at most")
 
 
 def _refuse_twins(names: list[tuple[str, str]], faults: list[str], known: Iterable[str] = ()) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from chargeback.adapters.config.catalogue import with_line
-from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.entries import Record, Sections, each, sections
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.gateway import known_gateway
 from chargeback.adapters.config.yaml_files import read
@@ -30,6 +30,9 @@ class _Emitter(Record, frozen=True):
     app_id: str = ""
 
 
+SECTIONS = Sections({"emitters": list[_Emitter]})
+
+
 def load_emitters(folder: Path) -> tuple[KnownEmitter, ...]:
     """The emitters of a folder, none where there is no such file; raises `InvalidConfig` with every fault."""
     if not path_of(folder, FILE).exists():
@@ -49,7 +52,7 @@ def _subscriptions(folder: Path) -> frozenset[str]:
 
 def emitters_of(document: object, subscriptions: frozenset[str], faults: list[str]) -> Iterator[KnownEmitter]:
     """The emitters of a document; its faults are collected."""
-    top = sections(document, ("emitters",), faults)
+    top = sections(document, SECTIONS, faults)
     found = list(each(top["emitters"] or [], _Emitter, "emitters", faults))
     for place, one in found:
         faults.extend(f"{place}.{fault}" for fault in _faults(one, subscriptions))

@@ -4,6 +4,7 @@ The hooks of the deployment read it, too, where only PyYAML is installed.
 """
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 from chargeback.domain.errors import InvalidConfig
@@ -11,7 +12,9 @@ from chargeback.domain.errors import InvalidConfig
 PROVIDER = ("models.yaml", "rate-card.yaml", "retail-meters.yaml", "retail-snapshot.yaml")
 
 COMPANY = (
+    "access.yaml",
     "adjustments.yaml",
+    "alerts.yaml",
     "books.yaml",
     "budgets.yaml",
     "cost-centres.yaml",
@@ -19,10 +22,20 @@ COMPANY = (
     "deployments.yaml",
     "emitters.yaml",
     "gateway.yaml",
+    "posting.yaml",
+    "prices.yaml",
     "shared-costs.yaml",
 )
 
+_UNWRITTEN = b"# Nothing yet: "
+"""How the files begin that ship in config/company."""
+
 _PLACES = {name: f"provider/{name}" for name in PROVIDER} | {name: f"company/{name}" for name in COMPANY}
+
+
+def places() -> dict[str, str]:
+    """The place of each file below the folder of a configuration, such as `company/books.yaml`."""
+    return dict(_PLACES)
 
 
 def path_of(folder: Path, name: str) -> Path:
@@ -30,6 +43,39 @@ def path_of(folder: Path, name: str) -> Path:
     if faults := list(_misplaced(folder)):
         raise InvalidConfig(faults)
     return folder / _PLACES[name]
+
+
+def written_files(folder: Path) -> list[Path]:
+    """The files of a company that somebody has written: not those that ship so that Bicep's compiler finds some."""
+    return [
+        path for path in sorted((folder / "company").glob("*.yaml")) if not path.read_bytes().startswith(_UNWRITTEN)
+    ]
+
+
+def require_company(folder: Path) -> None:
+    """Raises `InvalidConfig`, which says how to begin, where nobody has written a file of their company yet."""
+    if folder.is_dir() and not written_files(folder) and not any(_misplaced(folder)):
+        raise InvalidConfig(
+            [
+                f"{folder.name}/company says nothing yet: `chargeback config init` writes the first ones; it asks for a"
+                " region, a model and a team"
+            ]
+        )
+
+
+def unread_files(folder: Path) -> list[str]:
+    """YAML files that nothing reads, because their names are misspelt or nobody's: a budget there would limit nobody.
+
+    Those that are in the wrong folder are `path_of`'s to refuse.
+    """
+    found = []
+    for part, known in (("company", COMPANY), ("provider", PROVIDER)):
+        for path in sorted(folder.glob(f"{part}/*.y*ml")):
+            if path.name not in _PLACES:
+                near = get_close_matches(path.stem, [name.removesuffix(".yaml") for name in known], 1, 0.8)
+                what = f"is it {near[0]}.yaml?" if near else f"there are {', '.join(known)}"
+                found.append(f"{folder.name}/{part}/{path.name}: nothing reads a file of this name; {what}")
+    return found
 
 
 def _misplaced(folder: Path) -> Iterator[str]:

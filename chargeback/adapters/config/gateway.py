@@ -3,16 +3,17 @@
 A contradiction, such as a product that must stay in a geography and may use what leaves it, is refused here.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.entries import Record, Sections, each, one, sections
+from chargeback.adapters.config.existing import GatewayPlace, MeteredApis, existing_faults, metering_faults
 from chargeback.adapters.config.folders import path_of
+from chargeback.adapters.config.gateway_names import PLAIN_NAME, naming_faults, repeated_names
 from chargeback.adapters.config.gateway_tables import (
     MAX_FRAGMENT,
     MAX_NAMED_VALUE,
@@ -30,9 +31,6 @@ FILE = "gateway.yaml"
 LEAVING_TOOLS = ("web_search", "web_search_preview", "mcp", "data_sources")
 """Tools whose data leaves the geography of the account, or goes wherever the caller says."""
 
-_SECTIONS = ("geographies", "gateways", "products", "subscriptions", "api", "resilience", "entra")
-_SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
 
 class _Geography(Record, frozen=True):
     id: str
@@ -42,18 +40,13 @@ class _Geography(Record, frozen=True):
     countries: tuple[str, ...] = ()
 
 
-class _Gateway(Record, frozen=True):
-    region: str
-    primary: bool = False
-
-
 class KnownProduct(Record, frozen=True):
     """A product as the file has it."""
 
     id: str
     name: str
-    tokens_per_minute: int
-    requests_per_minute: int
+    tokens_per_minute: Annotated[int, msgspec.Meta(ge=1)]
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=1)]
     exact_streams: bool
     inject_stream_usage: bool
     default: bool = False
@@ -74,6 +67,47 @@ class _Subscription(Record, frozen=True):
     name: str
     product: str
     smoke_test: bool = False
+
+
+class _Operation(Record, frozen=True):
+    id: str
+    name: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
+    url_template: str
+
+
+class _Api(Record, frozen=True):
+    id: str
+    name: str
+    path: str
+    subscription_key_header: str
+    subscription_key_query: str
+    masked_query: list[str]
+    subscription_required: bool
+    operations: list[_Operation]
+
+
+class _Resilience(Record, frozen=True):
+    first_byte_timeout: Annotated[int, msgspec.Meta(ge=1, le=240)]
+    answer_timeout: Annotated[int, msgspec.Meta(ge=1, le=240)]
+
+
+class _Entra(Record, frozen=True):
+    require_role: bool
+
+
+SECTIONS = Sections(
+    {
+        "geographies": list[_Geography],
+        "gateways": list[GatewayPlace],
+        "products": list[KnownProduct],
+        "subscriptions": list[_Subscription],
+        "api": _Api,
+        "resilience": _Resilience,
+        "entra": _Entra,
+    },
+    {"metering": MeteredApis},
+)
 
 
 class _Deployed:
@@ -108,21 +142,37 @@ def gateway_faults(folder: Path) -> list[str]:
     document = read(path_of(folder, FILE))
     deployments: Any = read(path_of(folder, "deployments.yaml"))
     faults: list[str] = []
-    found = sections(document, _SECTIONS, faults)
+    found = sections(document, SECTIONS, faults)
     if not faults:
         places = list(each(found["geographies"], _Geography, "geographies", faults))
-        gateways = list(each(found["gateways"], _Gateway, "gateways", faults))
+        gateways = list(each(found["gateways"], GatewayPlace, "gateways", faults))
         homes = {region: place.id for _, place in places for region in place.regions}
         deployed = _Deployed(deployments["accounts"], deployments["deploymentSets"], homes)
         products = list(each(found["products"], KnownProduct, "products", faults))
+        # An entry with a fault is still there, so that nothing else is refused because of it.
+        listed = found["products"] if isinstance(found["products"], list) else []
+        entries = [raw for raw in listed if isinstance(raw, dict)]
         subscriptions = list(each(found["subscriptions"], _Subscription, "subscriptions", faults))
+        api = one(found["api"], _Api, "api", faults)
+        for name, record in (("resilience", _Resilience), ("entra", _Entra)):
+            one(found[name], record, name, faults)
+        faults += naming_faults("geographies", places)
+        faults += naming_faults("products", products)
+        faults += naming_faults("subscriptions", subscriptions)
+        faults += repeated_names("gateways: the region", [gateway.region for _, gateway in gateways])
+        faults += repeated_names("api.operations: the id", [each.id for each in api.operations] if api else [])
+        faults += existing_faults(gateways)
+        if found["metering"] is not None:
+            metering = one(found["metering"], MeteredApis, "metering", faults)
+            faults += metering_faults(metering, gateways, deployments["accounts"]) if metering else ()
         faults += _geographies(places, deployed)
         faults += _regions(places, gateways, deployed)
         faults += [fault for place, product in products for fault in _product(place, product, found, deployed)]
-        faults += _subscriptions(subscriptions, {product.id for _, product in products})
+        faults += _subscriptions(subscriptions, {str(raw.get("id")) for raw in entries})
         faults += _one("gateways", "primary", [gateway.region for _, gateway in gateways if gateway.primary])
-        faults += _one("products", "default", [product.id for _, product in products if product.default])
-        faults += _one("subscriptions", "smokeTest", [team.id for _, team in subscriptions if team.smoke_test])
+        faults += _one("products", "default", [str(raw.get("id")) for raw in entries if raw.get("default") is True])
+        if found["metering"] is None:  # else nobody's key is used for a trial
+            faults += _one("subscriptions", "smokeTest", [team.id for _, team in subscriptions if team.smoke_test])
     if not faults:
         whole = {**found, **deployments}
         faults += [f"{part}: {reason}" for part, reason in _too_large(whole)]
@@ -148,7 +198,7 @@ def known_gateway(folder: Path) -> KnownGateway | None:
     """The gateway of a folder, without what is faulty; None where there is no such file."""
     if not path_of(folder, FILE).exists():
         return None
-    found = sections(read(path_of(folder, FILE)), _SECTIONS, [])
+    found = sections(read(path_of(folder, FILE)), SECTIONS, [])
     return KnownGateway(
         {product.id: product for _, product in each(found["products"], KnownProduct, "products", [])},
         dict(_teams(found["subscriptions"])),
@@ -198,7 +248,7 @@ def _geographies(geographies: Sequence[tuple[str, _Geography]], deployed: _Deplo
 
 
 def _regions(
-    geographies: Sequence[tuple[str, _Geography]], gateways: Sequence[tuple[str, _Gateway]], deployed: _Deployed
+    geographies: Sequence[tuple[str, _Geography]], gateways: Sequence[tuple[str, GatewayPlace]], deployed: _Deployed
 ) -> Iterator[str]:
     """Each region that is used belongs to one geography."""
     homes: dict[str, str] = {}
@@ -216,9 +266,8 @@ def _regions(
 
 
 def _product(place: str, product: KnownProduct, found: Config, deployed: _Deployed) -> Iterator[str]:
-    names = [product.id, *product.aliases, *(product.tools or ())]
-    for name in names:
-        if not _SAFE.fullmatch(name):
+    for name in (*product.aliases, *(product.tools or ())):
+        if not PLAIN_NAME.fullmatch(name):
             yield f"{place}: {name!r} may have letters, digits, dots, hyphens and underscores only, 64 at most"
     for setting, value, choices in (
         ("withoutBudget", product.without_budget, ("allow", "refuse")),

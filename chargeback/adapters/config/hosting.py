@@ -8,16 +8,20 @@ from chargeback.adapters.config.entries import each
 from chargeback.adapters.config.in_order import in_order
 from chargeback.adapters.config.times import Since, effective
 from chargeback.domain.catalogue.hosting import HostingRate
+from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective, hour_name
 
 
-class _Entry(Since, frozen=True):
+class HostingEntry(Since, frozen=True):
+    """One entry under `hosting`."""
+
     model: str
     deployment_types: list[DeploymentType]
     per_hour: str
     source: str
+    verified: Verified | None = None
 
 
 def hosting_rates(
@@ -25,7 +29,7 @@ def hosting_rates(
 ) -> dict[tuple[str, str], tuple[HostingRate, ...]]:
     """(model, deployment type) → its rates by time; what is wrong is appended to `faults`."""
     found: dict[tuple[str, str], list[tuple[str, HostingRate]]] = {}
-    for place, entry in each(document, _Entry, "hosting", faults):
+    for place, entry in each(document, HostingEntry, "hosting", faults):
         wrong: list[str] = []
         time = effective(entry, calendar, place, wrong)
         wrong += [f"{place}.{fault}" for fault in (*time.faults(), *_faults(entry))]
@@ -36,17 +40,18 @@ def hosting_rates(
     return {key: in_order(rates, lambda rate: rate.rate_id, faults, gaps=thorough) for key, rates in found.items()}
 
 
-def _rate(entry: _Entry, time: Effective, deployment_type: DeploymentType, currency: str) -> HostingRate:
+def _rate(entry: HostingEntry, time: Effective, deployment_type: DeploymentType, currency: str) -> HostingRate:
     return HostingRate(
         f"hosting/{entry.model.casefold()}/{deployment_type}@{hour_name(time.first)}",
         Decimal(entry.per_hour),
         currency,
         time,
         entry.source,
+        entry.verified,
     )
 
 
-def _faults(entry: _Entry) -> Iterator[str]:
+def _faults(entry: HostingEntry) -> Iterator[str]:
     for name, value in (("model", entry.model), ("source", entry.source)):
         if not value.strip():
             yield f"{name}: is empty"

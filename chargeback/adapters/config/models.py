@@ -1,12 +1,12 @@
 """Reads models.yaml, and warns about deployments whose model retires, is closed or is not offered in their region."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.yaml_files import line_number, read
-from chargeback.domain.deployments.models import Models, Retiring, deployed, models_of, retiring
+from chargeback.domain.deployments.models import WARN_WITHIN, Models, Retiring, deployed, models_of, retiring
 from chargeback.domain.errors import InvalidConfig
 
 NAME = "models.yaml"
@@ -20,9 +20,9 @@ def load_models(folder: Path) -> Models:
         raise InvalidConfig([_with_line(path_of(folder, NAME), fault) for fault in error.faults]) from None
 
 
-def find_retiring(folder: Path, today: date) -> list[Retiring]:
+def find_retiring(folder: Path, today: date, within: timedelta = WARN_WITHIN) -> list[Retiring]:
     """The deployments of the folder whose model retires soon."""
-    return list(retiring(load_models(folder), read(path_of(folder, "deployments.yaml")), today))
+    return list(retiring(load_models(folder), read(path_of(folder, "deployments.yaml")), today, within))
 
 
 def notes_on_models(folder: Path, today: date) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from chargeback.adapters.config.books import calendar_of
 from chargeback.adapters.config.catalogue import to_documents
 from chargeback.adapters.config.folders import path_of
+from chargeback.adapters.config.own_prices import in_its_file
 from chargeback.adapters.config.rate_card import RateCard, rate_card
 from chargeback.adapters.config.yaml_files import line_number
 from chargeback.domain.catalogue.price_ratios import oddities
@@ -49,5 +50,5 @@ def _card(folder: Path) -> RateCard:
 
 
 def _where(folder: Path, card: RateCard, price: Price) -> str:
-    place = card.places.get(price.price_id, "prices")
-    return f"{FILE}:{line_number(path_of(folder, FILE), place)}: {place}"
+    name, place, _ = in_its_file(folder, f"{FILE}: {card.places.get(price.price_id, 'prices')}: ").split(": ", 2)
+    return f"{name}:{line_number(path_of(folder, name), place)}: {place}"

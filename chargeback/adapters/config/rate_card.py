@@ -7,8 +7,8 @@ from decimal import Decimal
 from itertools import product
 
 from chargeback.adapters.config.adjustments import adjustments
-from chargeback.adapters.config.entries import each, sections
-from chargeback.adapters.config.hosting import hosting_rates
+from chargeback.adapters.config.entries import Sections, each, sections
+from chargeback.adapters.config.hosting import HostingEntry, hosting_rates
 from chargeback.adapters.config.in_order import in_order
 from chargeback.adapters.config.price_entry import PriceEntry, name_faults, place_faults
 from chargeback.adapters.config.published_units import prices_per_million, unit_faults
@@ -43,12 +43,17 @@ Found = dict[PriceKey, list[tuple[str, Price]]]
 """The prices of each key, with their places."""
 
 
+SECTIONS = Sections(
+    {"currency": str, "prices": list[PriceEntry]}, {"hosting": list[HostingEntry]}, earlier=("adjustments",)
+)
+
+
 def rate_card(document: object, faults: list[str], calendar: Calendar = _IN_UTC, *, thorough: bool = False) -> RateCard:
     """The card; what is wrong is appended to `faults`.
 
     `thorough` also looks for gaps and implausible prices: right for files, but a stored card has to stay readable.
     """
-    top = sections(document, ("currency", "prices"), faults, optional=("adjustments", "hosting"))
+    top = sections(document, SECTIONS, faults)
     currency = str(top["currency"])
     if fault := currency_fault(currency):
         faults.append(f"currency: {fault}")

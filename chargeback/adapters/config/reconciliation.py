@@ -11,7 +11,9 @@ from chargeback.domain.invoice.reconciliation import InvoicedCost, Reconciliatio
 _DEFAULTS = ReconciliationRules()
 
 
-class _Reconciliation(Record, frozen=True):
+class StatedReconciliation(Record, frozen=True):
+    """How the books are compared with the invoice, as the file says it."""
+
     export: str = _DEFAULTS.export
     tolerance_percent: Any = str(_DEFAULTS.percent)
     tolerance_amount: Any = str(_DEFAULTS.absolute)
@@ -24,7 +26,7 @@ class _Reconciliation(Record, frozen=True):
 def reconciliation_rules(document: object, faults: list[str]) -> ReconciliationRules:
     """The section `reconciliation` of the books; what it leaves out has its default."""
     found = document.get("reconciliation") if isinstance(document, dict) else None
-    rules = one(found if found is not None else {}, _Reconciliation, "reconciliation", faults)
+    rules = one(found if found is not None else {}, StatedReconciliation, "reconciliation", faults)
     if rules is None:
         return _DEFAULTS
     wrong = [f"reconciliation.{fault}" for fault in _faults(rules)]
@@ -42,7 +44,7 @@ def reconciliation_rules(document: object, faults: list[str]) -> ReconciliationR
     )
 
 
-def _faults(rules: _Reconciliation) -> Iterator[str]:
+def _faults(rules: StatedReconciliation) -> Iterator[str]:
     for name, amount in (("tolerancePercent", rules.tolerance_percent), ("toleranceAmount", rules.tolerance_amount)):
         if not is_decimal(amount, places=6):
             yield f'{name}: {amount!r} is not a quoted decimal such as "1.5"'

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.entries import Record, Sections, each, sections
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.yaml_files import line_number, read
 from chargeback.domain.catalogue.prices import PriceKey
@@ -38,6 +38,9 @@ class _Entry(Record, frozen=True):
 class _Capacity(Record, frozen=True):
     word: str
     source: str
+
+
+SECTIONS = Sections({"meters": list[_Entry]}, {"capacity": list[_Capacity]})
 
 
 class RetailMeters(NamedTuple):
@@ -76,7 +79,7 @@ def retail_meter_faults(folder: Path) -> list[str]:
 
 def retail_meters(document: object, faults: list[str]) -> RetailMeters:
     """The table of a document; what is wrong is appended to `faults`."""
-    top = sections(document, ("meters",), faults, optional=("capacity",))
+    top = sections(document, SECTIONS, faults)
     table: dict[str, ReviewedMeter] = {}
     for place, entry in each(top["meters"], _Entry, "meters", faults):
         faults.extend(f"{place}.{fault}" for fault in _faults(entry))

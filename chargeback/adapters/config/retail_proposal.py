@@ -19,7 +19,7 @@ _HEAD = """\
 #             An entry with regions is for these regions only: the general price stays.
 #   correct:  the card had the price wrong from its first hour: change it where it stands.
 # Retail prices are list prices: what was negotiated stays in adjustments.yaml.
-# Then: python -m chargeback config validate, and prices diff again.
+# Then: chargeback config validate, and prices diff again.
 
 """
 

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.entries import Record, Sections, each, sections
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.published_units import prices_per_million, unit_faults
 from chargeback.adapters.config.yaml_files import line_number, read
@@ -36,6 +36,9 @@ class _Fact(Record, frozen=True):
     variant: str = ""
 
 
+SECTIONS = Sections({"prices": list[_Fact]})
+
+
 class Checked(NamedTuple):
     """How many prices were compared, and what contradicts the card, each as `file:line: place: reason`."""
 
@@ -46,7 +49,7 @@ class Checked(NamedTuple):
 def check_snapshot(folder: Path, prices: Prices) -> Checked:
     """Compare the snapshot of a folder with a card; raises `InvalidConfig` where it cannot be read."""
     path, faults = path_of(folder, FILE), list[str]()
-    top = sections(read(path), ("prices",), faults)
+    top = sections(read(path), SECTIONS, faults)
     facts = list(each(top["prices"], _Fact, "prices", faults))
     faults.extend(
         f"{place}.{fault}" for place, fact in facts for fault in unit_faults({"perMillion": fact.per_million})

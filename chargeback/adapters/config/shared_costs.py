@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from chargeback.adapters.config.decimals import is_decimal
-from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.entries import Record, Sections, each, sections
 from chargeback.adapters.config.times import effective
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.hosting import Hosting
+from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
@@ -55,13 +56,17 @@ class _Entry(Record, frozen=True):
     shares: dict[str, Any] = msgspec.field(default_factory=dict)
     weights: dict[str, Any] = msgspec.field(default_factory=dict)
     capacity: _Capacity | None = None
+    verified: Verified | None = None
+
+
+SECTIONS = Sections({"sharedCosts": list[_Entry]})
 
 
 def shared_costs(document: object, catalogue: Catalogue, faults: list[str]) -> list[tuple[str, SharedCost]]:
     """The shared costs by their order, with their places; without a document there are none."""
     if document is None:
         return []
-    top = sections(document, ("sharedCosts",), faults)
+    top = sections(document, SECTIONS, faults)
     entries = list(each(top["sharedCosts"], _Entry, "sharedCosts", faults))
     for place, entry in entries:
         faults.extend(f"{place}.{fault}" for fault in _entry_faults(entry))
@@ -110,7 +115,7 @@ def _from_the_card(entry: _Entry, hosting: Hosting, currency: str, time: Effecti
     for rate in hosting.get((entry.of.models[0].casefold(), entry.of.deployment_types[0].value), ()):
         if charged := time.intersection(rate.effective):
             cost = _cost(entry, Per.HOUR, rate.per_hour, currency, charged)
-            yield replace(cost, cost_id=cost_id, source=f"{rate.rate_id}: {rate.source}")
+            yield replace(cost, cost_id=cost_id, source=f"{rate.rate_id}: {rate.source}", verified=rate.verified)
             cost_id = f"{entry.id}@{hour_name(rate.effective.end)}" if rate.effective.end else ""
 
 
@@ -139,6 +144,7 @@ def _cost(entry: _Entry, per: Per, price: Decimal, currency: str, time: Effectiv
         capacity=_capacity(entry.capacity) if entry.capacity else None,
         corrects=Month(entry.corrects),
         source=entry.source,
+        verified=Verified.INVOICE if entry.kind is CostKind.TRUE_UP else entry.verified,
     )
 
 
@@ -171,6 +177,8 @@ def _entry_faults(entry: _Entry) -> Iterator[str]:
         yield f"currency: {fault}"
     if not entry.source.strip():
         yield "source: is empty"
+    if entry.verified is not None and entry.kind is CostKind.FEE:
+        yield "verified: a fee is a price of your own, which nobody verifies"
     yield from _time_faults(entry)
 
 

@@ -1,12 +1,21 @@
-"""Reads the terms from their files: books, shared costs and budgets, checked against their catalogue."""
+"""Reads the terms from their files: books, shared costs, budgets, posting and owners, checked by their catalogue."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from chargeback.adapters.config.books import closing_rules, date_faults, exchange_rates
+from chargeback.adapters.config.access import ownership
+from chargeback.adapters.config.books import (
+    approval_settings,
+    closing_rules,
+    date_faults,
+    exchange_rates,
+    retention_rule,
+)
 from chargeback.adapters.config.budgets import budgets
 from chargeback.adapters.config.catalogue import OPTIONAL_FILES, with_line
 from chargeback.adapters.config.folders import path_of
+from chargeback.adapters.config.issuer import issuer_of
+from chargeback.adapters.config.posting import posting_rules
 from chargeback.adapters.config.reconciliation import reconciliation_rules
 from chargeback.adapters.config.shared_costs import shared_costs
 from chargeback.adapters.config.yaml_files import read
@@ -23,6 +32,7 @@ from chargeback.domain.terms.faults import (
     unknown_in_budgets,
 )
 from chargeback.domain.terms.terms import Terms
+from chargeback.services.configuring.versions import ACCESS_FILE
 
 
 def load_terms(folder: Path, catalogue: Catalogue) -> Terms:
@@ -45,6 +55,8 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue, 
     of_books: list[str] = []
     of_costs: list[str] = []
     of_budgets: list[str] = []
+    of_posting: list[str] = []
+    of_access: list[str] = []
     limits = budgets(documents.get("budgets.yaml"), catalogue.calendar, of_budgets, thorough=thorough)
     costs = shared_costs(documents.get("shared-costs.yaml"), catalogue, of_costs)
     terms = Terms(
@@ -53,6 +65,13 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue, 
         budgets=[budget for _, budget in limits],
         closing=closing_rules(documents.get("books.yaml"), of_books),
         reconciliation=reconciliation_rules(documents.get("books.yaml"), of_books),
+        approvals=approval_settings(documents.get("books.yaml"), of_books),
+        retention=retention_rule(documents.get("books.yaml"), of_books),
+        posting=posting_rules(
+            documents.get("posting.yaml"), catalogue.calendar, catalogue.allocation, of_posting, thorough=thorough
+        ),
+        issuer=issuer_of(documents.get("books.yaml"), of_books),
+        ownership=ownership(documents.get(ACCESS_FILE), catalogue.allocation, of_access, thorough=thorough),
     )
     # The places of a file with faults would not be those of the values.
     if not of_books:
@@ -67,7 +86,13 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue, 
         of_costs += free_deployments(terms.shared_costs, catalogue)
         if thorough:
             of_costs += [*refused_in_files(costs), *free_capacity(costs, catalogue)]
-    found = {"books.yaml": of_books, "shared-costs.yaml": of_costs, "budgets.yaml": of_budgets}
+    found = {
+        "books.yaml": of_books,
+        "shared-costs.yaml": of_costs,
+        "budgets.yaml": of_budgets,
+        "posting.yaml": of_posting,
+        ACCESS_FILE: of_access,
+    }
     if any(found.values()):
         raise InvalidConfig([f"{name}: {fault}" for name, faults in found.items() for fault in faults])
     return terms

@@ -1,9 +1,9 @@
-"""The stores in memory, which behave like the real ones; the counter is in `counter`."""
+"""The stores in memory, which behave like the real ones; the counter is in `counter`, files are in `reports`."""
 
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 
@@ -11,7 +11,7 @@ import msgspec
 
 from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.errors import PeriodClosed, RecordsRefused, StoreUnavailable, Superseded
+from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.events.stored_objects import StoredObject
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
@@ -19,6 +19,7 @@ from chargeback.domain.rating.usage_record import UsageRecord, ndjson, to_docume
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
+from chargeback.services.budgets.complete_terms import CompleteTerms
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.books import SUMS, Posting, View
 from chargeback.services.ports.control import Control, Document, Version
@@ -183,6 +184,15 @@ class MemoryBooks:
         for start in range(0, len(records), 1000):
             yield records[start : start + 1000]
 
+    async def records_of(self, day: UtcDay, line_ids: Sequence[str]) -> Sequence[UsageRecord]:
+        """The records of these lines."""
+        known = self.days.get(day, {})
+        return tuple(known[each] for each in line_ids if each in known)
+
+    async def count_records(self, day: UtcDay) -> int:
+        """How many records the day has."""
+        return len(self.days.get(day, {}))
+
     async def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The day's records as NDJSON."""
         async for page in self.records(day):
@@ -275,49 +285,6 @@ class MemoryDeadLetters:
         self.blobs.pop(batch, None)
 
 
-class _MemoryFile:
-    def __init__(self) -> None:
-        self.content = bytearray()
-
-    async def write(self, data: bytes) -> None:
-        """Add bytes."""
-        self.content += data
-
-
-class MemoryReports:
-    """The published files as a dictionary."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-
-    @asynccontextmanager
-    async def create(
-        self,
-        path: str,
-        content_type: str,  # noqa: ARG002 a store keeps it
-        *,
-        only_if_absent: bool = False,
-    ) -> AsyncIterator[_MemoryFile]:
-        """Write a file; an exception inside leaves the older one in place."""
-        file = _MemoryFile()
-        yield file
-        if only_if_absent and self.files.get(path, file.content) != file.content:
-            raise PeriodClosed(f"{path} is closed and holds other bytes: it stays as it is")
-        self.files[path] = bytes(file.content)
-
-    async def paths(self, prefix: str) -> list[str]:
-        """The files under a prefix."""
-        return sorted(path for path in self.files if path.startswith(prefix))
-
-    async def read(self, path: str) -> AsyncIterator[bytes]:
-        """A file's content."""
-        yield self.files[path]
-
-    async def remove(self, path: str) -> None:
-        """Drop a file."""
-        self.files.pop(path, None)
-
-
 @dataclass
 class MemoryCatalogues:
     """A catalogue that a test may replace, and those of closed periods.
@@ -325,7 +292,8 @@ class MemoryCatalogues:
     Attributes:
         closed: the catalogues of closed periods, where there is no `control`.
         settled_by: the terms, which a test may replace, too.
-        control: where given, its documents of periods say which are closed, and with which version.
+        control: where given, its documents say which periods are closed, with which version, and which budgets people
+            made beside the files.
     """
 
     catalogue: Catalogue
@@ -359,13 +327,24 @@ class MemoryCatalogues:
 
     async def terms(self) -> Terms:
         """The terms."""
-        return self.settled_by
+        return await self._complete.of(self.settled_by, self.catalogue) if self._complete else self.settled_by
+
+    async def completed(self, terms: Terms) -> Terms:
+        """Terms as files have them, with the budgets that people made beside the files."""
+        return await self._complete.checked(terms) if self._complete else terms
+
+    @cached_property
+    def _complete(self) -> CompleteTerms | None:
+        return None if self.control is None else CompleteTerms(self.control)
 
     async def version(self) -> Version:
         """Catalogue and terms under a name that stands for their content."""
-        name = f"{self.catalogue.digest[:12]}-{self.settled_by.digest[:12]}"
-        return self._versions.setdefault(name, Version(name, self.catalogue, self.settled_by))
+        terms = self.settled_by
+        beside = (terms.posting.digest if terms.posting else "", terms.ownership.digest)
+        name = "-".join(filter(None, (self.catalogue.digest[:12], terms.digest[:12], *beside)))
+        stored = self._versions.setdefault(name, Version(name, self.catalogue, self.settled_by))
+        return replace(stored, terms=await self.terms())
 
     async def stored_version(self, name: str) -> Version:
-        """The configuration that `version` gave this name."""
-        return self._versions[name]
+        """The configuration that `version` gave this name; one that was applied past it holds what is in force."""
+        return self._versions.get(name) or await self.version()

@@ -1,11 +1,14 @@
 """Encodes calls as Redis keeps them and as its scripts take them, in MessagePack.
 
-A call's state is [phase, counts, [line id, line, scopes], picodollars, [field, quantity, …]] of what it is counted as,
-and of a call of several events also [first phase, first line, last line], each line only where it says more than the
-one that is counted. Older versions know the first five.
+A call's state is [phase, counts, account, picodollars, [field, quantity, …]] of what it is counted as, and of a call
+of several events also [first phase, first line, last line], each line only where it says more than the one that is
+counted. The account names a line with its scopes, which a day keeps once for all of its calls. A field is a number for
+an hour and a meter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
@@ -22,20 +25,32 @@ from chargeback.domain.events.phases import (
     left_elsewhere,
 )
 from chargeback.domain.events.usage_event import Phase, UsageEvent
-from chargeback.domain.usage.lines import from_json, line_id, to_json
+from chargeback.domain.usage.lines import Line, from_json, line_id, to_json
 from chargeback.domain.usage.meters import Meter, Quantities
 from chargeback.services.ports.counter import EstimatedEvent, Seen
 
 FINAL = b"F"
-"""The state of a call that nothing more can change."""
+"""The state of a call that nothing more can change; the scripts tell it, and keep none."""
 
 pack = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
-_FIELDS = [{meter: f"{hour:02}:{meter}" for meter in Meter} for hour in range(24)]
-_BY_FIELD = {name: (hour, meter) for hour, names in enumerate(_FIELDS) for meter, name in names.items()}
+_METERS = tuple(Meter)
+_METERS_OF_HOUR = 32
+_FIELDS = [{meter: hour * _METERS_OF_HOUR + place for place, meter in enumerate(_METERS)} for hour in range(24)]
+_BY_NAME = {f"{hour:02}:{meter}".encode(): (hour, meter) for hour in range(24) for meter in Meter}
 _NO_LINE = ("", "", ())
+_SET_DIGITS = 5
+_HALF = 2**63
 
 _StoredLine = tuple[str, str, tuple[str, ...]]
+
+METERS_IN_LUA = "local METERS = {" + ", ".join(f'"{meter}"' for meter in Meter) + "}\n"
+"""The meters in the order of their numbers. States are kept with these, so a new meter comes at the end."""
+
+
+def known_as(call: str) -> str:
+    """What Redis keeps of a call's identity: the digits that choose its set, and its last 64 bits as an integer."""
+    return f"{call[:_SET_DIGITS]}{int(call[16:], 16) - _HALF}"
 
 
 class Item(NamedTuple):
@@ -43,7 +58,7 @@ class Item(NamedTuple):
 
     Attributes:
         place: the event's in its batch; -1 for what it says about the call by its other identity.
-        call: the identity of the call.
+        call: the call, as Redis knows it.
     """
 
     place: int
@@ -65,9 +80,9 @@ def items_of(events: Iterable[UsageEvent]) -> list[Item]:
     items: list[Item] = []
     for place, event in enumerate(events):
         if not is_claim_alone(event):
-            items.append(Item(place, event.call, event))
+            items.append(Item(place, known_as(event.call), event))
         if event.claim is not None:
-            items.append(Item(-1, event.claim, event))
+            items.append(Item(-1, known_as(event.claim), event))
     return items
 
 
@@ -92,20 +107,29 @@ class Lines:
 
     def _add(self, estimated: EstimatedEvent) -> int:
         line, others = estimated.event.line, estimated.folded
-        caller = caller_of(line)
-        own = (line_id(line), to_json(line), estimated.scopes, caller)
+        own = _as_line(line, estimated.scopes, caller_of(line))
         if others is None:
             self.all.append(own)
         else:
             scopes = estimated.scopes if estimated.folded_scopes is None else estimated.folded_scopes
-            self.all.append((line_id(others), to_json(others), scopes, caller))
+            self.all.append(_as_line(others, scopes, caller_of(line)))
             self.all.append((*own, folded_names_id(line, others), len(self.all)))
         return len(self.all)
 
-    def add_stored(self, line: _StoredLine) -> int:
+    def add_stored(self, line: _StoredLine, account: str) -> int:
         """The place of a line that Redis gave."""
-        self.all.append(line)
+        self.all.append((*line, "", account))
         return len(self.all)
+
+
+def _as_line(line: Line, scopes: tuple[str, ...], caller: str) -> tuple[object, ...]:
+    return line_id(line), to_json(line), scopes, caller, _account(line, scopes)
+
+
+@lru_cache(maxsize=65_536)
+def _account(line: Line, scopes: tuple[str, ...]) -> str:
+    """The name, within its day, of a line with its scopes: 24 hexadecimal digits."""
+    return blake2b(pack((line, scopes)), digest_size=12).hexdigest()
 
 
 def packed_items(items: Iterable[Item], estimated: Mapping[int, EstimatedEvent]) -> tuple[bytes, list[int]]:
@@ -115,7 +139,7 @@ def packed_items(items: Iterable[Item], estimated: Mapping[int, EstimatedEvent])
     entries: list[list[object]] = []
     for place, call, event in items:
         if place < 0:
-            nowhere = nowhere or lines.add_stored(_NO_LINE)
+            nowhere = nowhere or lines.add_stored(_NO_LINE, "")
             entries.append([call, Phase.RECOVERED, nowhere, 0, "", 0])
             continue
         each = estimated[place]
@@ -146,9 +170,10 @@ class StoredCall(NamedTuple):
     fields: list[object]
 
 
-def from_state(state: bytes) -> StoredCall:
-    """A state that is not final."""
-    phase, counts, (identity, text, scopes), picodollars, fields, *more = _decode(state)
+def from_state(state: bytes, account: bytes) -> StoredCall:
+    """A state that is not final, with the line and the scopes of its account as Redis keeps them."""
+    phase, counts, _, picodollars, fields, *more = _decode(state)
+    identity, text, scopes = _decode(account) if account else _NO_LINE
     first_phase, first_text, last_text = more or (phase, "", "")
     line = from_json(text) if text else LINE_OF_NOBODY
     hour, quantities = _read(list(fields))
@@ -166,12 +191,12 @@ def to_state(call: CallSoFar, estimated: EstimatedEvent) -> bytes:
     if call.last.phase is Phase.FINAL:
         return FINAL
     if call.is_elsewhere:
-        return pack([Phase.RECOVERED, False, _NO_LINE, 0, []])
+        return pack([Phase.RECOVERED, False, "", 0, []])
     line = estimated.event.line
     fields: list[object] = []
     add_fields(fields, estimated.event)
-    counted = (line_id(line), to_json(line), estimated.scopes)
-    state: list[object] = [call.last.phase, call.counts, counted, estimated.picodollars, fields]
+    account = _account(line, estimated.scopes)
+    state: list[object] = [call.last.phase, call.counts, account, estimated.picodollars, fields]
     if call.first.phase != call.last.phase:
         first = "" if has_same_payer(call.first.line, line) else to_json(call.first.line)
         # With the lowest phase there is, nothing can come before it any more.
@@ -193,20 +218,20 @@ def seen_in(state: bytes) -> Seen | None:
     return Seen(Phase(int(more[0] if more else last)), Phase(int(last))) if last > Phase.BESIDE else None
 
 
-def hours_of(fields: Mapping[bytes, bytes]) -> dict[int, Quantities]:
-    """A line's meters by hour, from the fields of its hash."""
+def hours_of(fields: Sequence[bytes]) -> dict[int, Quantities]:
+    """A line's meters by hour, from the fields of its hash and their values in turn."""
     hours: dict[int, Quantities] = {}
-    for name, text in fields.items():
+    for name, text in zip(fields[::2], fields[1::2], strict=True):
         quantity = int(text)
         if quantity:
-            hour, meter = _BY_FIELD[name.decode()]
+            hour, meter = _BY_NAME[name]
             hours.setdefault(hour, {})[meter] = quantity
     return hours
 
 
 def _read(fields: list[object]) -> tuple[int, Quantities]:
     hour, quantities = 0, Quantities()
-    for name, quantity in zip(fields[::2], fields[1::2], strict=True):
-        hour, meter = _BY_FIELD[str(name)]
-        quantities[meter] = int(str(quantity))
+    for field, quantity in zip(fields[::2], fields[1::2], strict=True):
+        hour, place = divmod(int(str(field)), _METERS_OF_HOUR)
+        quantities[_METERS[place]] = int(str(quantity))
     return hour, quantities

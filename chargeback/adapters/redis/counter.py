@@ -3,22 +3,26 @@
 All keys of a day share a hash tag, so that one script may touch them under every clustering policy.
 """
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib import resources
 from typing import Any
 
-from redis import exceptions
-from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
-from redis.asyncio.retry import Retry
-from redis.auth.err import RequestTokenErr, TokenRenewalErr
-from redis.backoff import ExponentialBackoff
-from redis.credentials import CredentialProvider
+from redis.asyncio import Redis
 
-from chargeback.adapters.redis.calls import Item, hours_of, items_of, packed_items, phase_in, seen_in
+from chargeback.adapters.redis.calls import (
+    METERS_IN_LUA,
+    Item,
+    hours_of,
+    items_of,
+    known_as,
+    pack,
+    packed_items,
+    phase_in,
+    seen_in,
+)
+from chargeback.adapters.redis.connection import translated
 from chargeback.adapters.redis.merges import Merges
 from chargeback.domain.cost_centres.folding import MOST_NAMES
 from chargeback.domain.errors import CountFull, CountLost, StoreUnavailable
@@ -39,7 +43,7 @@ from chargeback.services.ports.counter import (
 )
 
 EVENTS_PER_CALL = 2_000
-"""Redis answers nobody else while a script runs: at about 4 µs an event a call stays under 10 ms."""
+"""Redis answers nobody else while a script runs: at about 6 µs an event a call stays under 15 ms."""
 
 LINES_PER_CALL = 500
 PENDING_PER_CALL = 500
@@ -52,33 +56,13 @@ _TURNS = 20
 
 _DAYS_REMEMBERED = 16
 
-_COUNTED = ("meta", "seen", "lines", "dirty", "spend", "pending", "names", "beyond")
-_UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError, RequestTokenErr, TokenRenewalErr)
-"""Redis is away, or the app cannot sign in to it at the moment."""
+SET_DIGITS = 3
+"""A day begins with as many sets of seen calls as these hexadecimal digits tell apart; together they take 0.6 MB."""
 
+MOST_IN_SET = 400
+"""Calls of a set, on average, until there are sixteen times as many sets. At 512 a set would take more memory."""
 
-def connect(url: str, *, credentials: CredentialProvider | None = None, connections: int = 32) -> Redis:
-    """A client for `redis://` or `rediss://` with a bounded pool; every command times out after 5 s.
-
-    RESP2 is asked for because it is what every server version and Azure Managed Redis accept.
-    """
-    extra: dict[str, Any] = {"connection_class": SSLConnection} if url.startswith("rediss://") else {}
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=5,
-        socket_timeout=5,
-        socket_connect_timeout=5,
-        protocol=2,
-        # A pool outlives its server: what it finds closed it opens again. Timeouts are left to the caller.
-        retry=Retry(ExponentialBackoff(cap=1, base=0.1), 3, supported_errors=(exceptions.ConnectionError,)),
-        credential_provider=credentials,
-        **extra,
-    )
-    # The client signs in again on the pool's connections before a token ends, as long as it knows who gives them.
-    client = Redis(connection_pool=pool, credential_provider=credentials)
-    client.auto_close_connection_pool = True  # the pool is this client's own
-    return client
+_COUNTED = ("meta", "states", "lines", "dirty", "spend", "pending", "names", "beyond", "accounts")
 
 
 class RedisCounter:
@@ -93,24 +77,30 @@ class RedisCounter:
         most_lines_of_one: int = MOST_LINES_OF_ONE,
         most_names: int = MOST_NAMES,
         most_waiting_of_one: int = MOST_WAITING_OF_ONE,
+        set_digits: int = SET_DIGITS,
+        most_in_set: int = MOST_IN_SET,
     ) -> None:
         self._most_quantities = most_quantities
         self._most_lines = f"{most_lines} {most_lines_of_one} {most_waiting_of_one}"
         self._most_names = most_names
+        self._sets = f"{set_digits} {most_in_set}"
         self._name = secrets.token_hex(4)
         self._answered: dict[str, tuple[str, int]] = {}
         # The stubs allow text in every answer; without decode_responses they are bytes.
         self._client: Any = client
-        self._count = client.register_script(_script("sums") + _script("count"))
-        self._merge_script = client.register_script(_script("sums") + _script("merge"))
+        self._count = client.register_script(METERS_IN_LUA + _script("seen", "sums", "count"))
+        self._merge_script = client.register_script(METERS_IN_LUA + _script("seen", "sums", "merge"))
+        self._known = client.register_script(_script("seen", "known"))
+        self._forget = client.register_script(_script("seen", "forget"))
+        self._epoch = client.register_script(_script("epoch"))
+        self._lines = client.register_script(_script("lines"))
         self._posted = client.register_script(_script("posted"))
         self._touch = client.register_script(_script("touch"))
-        self._forget = client.register_script(_script("forget"))
 
     async def count(self, day: UtcDay, events: Sequence[UsageEvent], estimate: EstimateSpend) -> Sequence[bool]:
         """Count each event by the rule of the phases."""
         flags: list[str] = []
-        async with _translated():
+        async with translated():
             for start in range(0, len(events), EVENTS_PER_CALL):
                 flags += await self._count_some(day, events[start : start + EVENTS_PER_CALL], estimate)
         changed = [flag == "1" for flag in flags]
@@ -132,7 +122,7 @@ class RedisCounter:
             for item, flag in zip(items, answer.decode(), strict=True):
                 if item.place >= 0:
                     flags[item.place] = flag
-            items = await self._merge(day, _known(items, answer), states, estimate, flags)
+            items = await self._merge(day, _unfinished(items, answer), states, estimate, flags)
             if not items:
                 return flags
             estimated |= {item.place: estimate(item.event) for item in items if item.place >= 0}
@@ -153,14 +143,17 @@ class RedisCounter:
             ]
         return answer, states, list(items)
 
+    def _of_seen(self, day: UtcDay) -> list[Any]:
+        return [self._key(day, ""), self._sets, _expiry(day)]
+
     def _common(self, day: UtcDay, batch: bytes) -> list[Any]:
-        known = (batch, secrets.token_hex(8), _expiry(day), _key(day, "line:"), self._most_lines)
-        return [*known, self._name, *self._answered.get(day, ("", 0))]
+        answered = self._answered.get(day, ("", 0))
+        return [*self._of_seen(day), batch, secrets.token_hex(8), self._most_lines, self._name, *answered]
 
     async def _call(self, script: Any, day: UtcDay, args: list[Any]) -> list[Any]:
         """What a script answers; it tells a store that has gone back by the number of our last call."""
         answer: list[Any]
-        epoch, turn, *answer = await script(keys=_keys(day, *_COUNTED), args=args)
+        epoch, turn, *answer = await script(keys=self._keys(day, *_COUNTED), args=args)
         before = self._answered.get(day, ("", 0))
         self._answered[day] = (epoch.decode(), max(turn, before[1]) if epoch.decode() == before[0] else turn)
         if len(self._answered) > _DAYS_REMEMBERED:
@@ -181,15 +174,22 @@ class RedisCounter:
             flags[place] = flag
         return again
 
+    def _key(self, day: UtcDay, part: str) -> str:
+        return f"chargeback:2:{{{day}}}:{part}"
+
+    def _keys(self, day: UtcDay, *parts: str) -> list[str]:
+        return [self._key(day, part) for part in parts]
+
     async def epoch(self, day: UtcDay) -> str | None:
         """The day's identity."""
-        async with _translated():
-            value = await self._client.hget(_key(day, "meta"), "epoch")
+        keys = [self._key(day, "meta"), _meta_before(day)]
+        async with translated():
+            value = await self._epoch(keys=keys, args=[secrets.token_hex(8)])
         return value.decode() if value else None
 
     async def begin(self, day: UtcDay) -> str:
         """The day's identity, made where it has none."""
-        async with _translated():
+        async with translated():
             await self._run_count(day, [], {})
         epoch = await self.epoch(day)
         if epoch is None:
@@ -198,9 +198,9 @@ class RedisCounter:
 
     async def changed_lines(self, day: UtcDay) -> ChangedLines | None:
         """The lines to post."""
-        async with _translated(), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hmget(_key(day, "meta"), ["epoch", "version"])
-            pipeline.hgetall(_key(day, "dirty"))
+        async with translated(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hmget(self._key(day, "meta"), ["epoch", "version"])
+            pipeline.hgetall(self._key(day, "dirty"))
             (epoch, version), dirty = await pipeline.execute()
         if epoch is None:
             return None
@@ -215,13 +215,10 @@ class RedisCounter:
         return found
 
     async def _some_lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
-        async with _translated(), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hget(_key(day, "meta"), "epoch")
-            pipeline.hmget(_key(day, "lines"), line_ids)
-            for identity in line_ids:
-                pipeline.hgetall(_key(day, f"line:{identity}"))
-            now, texts, *counts = await pipeline.execute()
-        if now is None or now.decode() != epoch or None in texts:
+        async with translated():
+            args = [epoch, self._key(day, "line:"), *line_ids]
+            texts, counts = await self._lines(keys=self._keys(day, "meta", "lines"), args=args) or ((None,), ())
+        if None in texts:
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         return [
             CountedLine(identity, from_json(text), hours_of(fields))
@@ -231,73 +228,69 @@ class RedisCounter:
     async def mark_posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books."""
         pairs = list(lines.items())
-        async with _translated():
+        async with translated():
             for start in range(0, len(pairs), LINES_PER_CALL):
                 flat = [part for pair in pairs[start : start + LINES_PER_CALL] for part in pair]
-                await self._posted(keys=_keys(day, "meta", "dirty"), args=[epoch, *flat])
+                await self._posted(keys=self._keys(day, "meta", "dirty"), args=[epoch, *flat])
 
     async def touch(self, day: UtcDay) -> int:
         """Mark every line of the day as changed."""
-        async with _translated():
-            return int(await self._touch(keys=_keys(day, "meta", "lines", "dirty"), args=[_expiry(day)]))
+        async with translated():
+            return int(await self._touch(keys=self._keys(day, "meta", "lines", "dirty"), args=[_expiry(day)]))
 
     async def forget(self, day: UtcDay) -> None:
         """Drop all that is counted of the day."""
-        async with _translated():
-            await self._forget(
-                keys=_keys(day, "lines", *(part for part in _COUNTED if part != "lines")),
-                args=[_key(day, "line:")],
-            )
+        async with translated():
+            others = (part for part in _COUNTED if part not in ("meta", "lines"))
+            await self._forget(keys=self._keys(day, "meta", "lines", *others), args=self._of_seen(day))
 
     async def pending(self, day: UtcDay) -> AsyncIterator[list[bytes]]:
         """The events of calls whose tokens are not known yet, some hundred at a time."""
         cursor: int | None = None
         while cursor != 0:
-            async with _translated():
-                cursor, found = await self._client.hscan(_key(day, "pending"), cursor or 0, count=PENDING_PER_CALL)
+            async with translated():
+                cursor, found = await self._client.hscan(self._key(day, "pending"), cursor or 0, count=PENDING_PER_CALL)
             if found:
                 yield list(found.values())
 
     async def beyond(self, day: UtcDay) -> Mapping[str, int]:
         """Caller → its calls that wait for their tokens and are not among the pending ones."""
-        async with _translated():
-            found = await self._client.hgetall(_key(day, "beyond"))
+        async with translated():
+            found = await self._client.hgetall(self._key(day, "beyond"))
         return {caller.decode(): int(calls) for caller, calls in found.items() if int(calls) > 0}
 
     async def accounted_for(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         if await self.epoch(day) is None:
             return None
-        found: list[bool] = []
-        async with _translated():
-            for start in range(0, len(calls), EVENTS_PER_CALL):
-                some = calls[start : start + EVENTS_PER_CALL]
-                states = await self._client.hmget(_key(day, "seen"), list(some))
-                found += [state is not None and phase_in(state) > Phase.BESIDE for state in states]
-        return found
+        states = await self._states(day, calls)
+        return [state is not None and phase_in(state) > Phase.BESIDE for state in states]
 
     async def seen(self, day: UtcDay, calls: Sequence[str]) -> Sequence[Seen | None]:
         """What is known of each of these calls on the day."""
-        found: list[Seen | None] = []
-        async with _translated():
+        return [None if state is None else seen_in(state) for state in await self._states(day, calls)]
+
+    async def _states(self, day: UtcDay, calls: Sequence[str]) -> list[bytes | None]:
+        """The state of each call that the day has seen."""
+        found: list[bytes | None] = []
+        async with translated():
             for start in range(0, len(calls), EVENTS_PER_CALL):
-                some = calls[start : start + EVENTS_PER_CALL]
-                states = await self._client.hmget(_key(day, "seen"), list(some))
-                found += [None if state is None else seen_in(state) for state in states]
+                asked = pack([known_as(call) for call in calls[start : start + EVENTS_PER_CALL]])
+                found += await self._known(keys=self._keys(day, "meta", "states"), args=[*self._of_seen(day), asked])
         return found
 
     async def spend(self, day: UtcDay) -> CountedSpend:
         """What is spent on the day."""
-        async with _translated(), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hget(_key(day, "meta"), "epoch")
-            pipeline.hgetall(_key(day, "spend"))
+        async with translated(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hget(self._key(day, "meta"), "epoch")
+            pipeline.hgetall(self._key(day, "spend"))
             epoch, found = await pipeline.execute()
         picodollars = {field.decode(): int(amount) for field, amount in found.items()}
         return CountedSpend(epoch.decode() if epoch else None, picodollars)
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless Redis answers."""
-        async with _translated():
+        async with translated():
             await self._client.ping()
 
     async def close(self) -> None:
@@ -305,28 +298,18 @@ class RedisCounter:
         await self._client.aclose()
 
 
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    try:
-        yield
-    except _UNAVAILABLE as error:
-        raise StoreUnavailable(f"Redis: {error or type(error).__name__}") from error
-
-
-def _known(items: Sequence[Item], answer: bytes) -> list[Item]:
+def _unfinished(items: Sequence[Item], answer: bytes) -> list[Item]:
     return [item for item, flag in zip(items, answer.decode(), strict=True) if flag == "3"]
 
 
-def _script(name: str) -> str:
-    return resources.files("chargeback.adapters.redis").joinpath("lua", f"{name}.lua").read_text("utf-8")
+def _script(*names: str) -> str:
+    folder = resources.files("chargeback.adapters.redis").joinpath("lua")
+    return "".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names)
 
 
-def _key(day: UtcDay, part: str) -> str:
-    return f"chargeback:{{{day}}}:{part}"
-
-
-def _keys(day: UtcDay, *parts: str) -> list[str]:
-    return [_key(day, part) for part in parts]
+def _meta_before(day: UtcDay) -> str:
+    """Where the version before keeps what it knows of a day; an instance of it may still be counting."""
+    return f"chargeback:{{{day}}}:meta"
 
 
 def _expiry(day: UtcDay) -> int:

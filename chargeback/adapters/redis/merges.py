@@ -19,17 +19,18 @@ class Merges:
     """
 
     def __init__(self, known: Sequence[Item], states: Sequence[bytes], estimate: EstimateSpend) -> None:
+        """`states` has the state of each known call and what its account stands for, in turn."""
         self.flags: dict[int, str] = {}
         self.states: list[bytes] = []
         self._estimate = estimate
         self._lines = Lines()
         self._entries: list[list[object]] = []
         self._changed: list[list[Item]] = []
-        calls: dict[str, tuple[bytes, list[Item]]] = {}
-        for item, state in zip(known, states, strict=True):
-            calls.setdefault(item.call, (state, []))[1].append(item)
-        for state, items in calls.values():
-            self._add(state, items)
+        calls: dict[str, tuple[bytes, bytes, list[Item]]] = {}
+        for item, state, account in zip(known, states[::2], states[1::2], strict=True):
+            calls.setdefault(item.call, (state, account, []))[2].append(item)
+        for state, account, items in calls.values():
+            self._add(state, account, items)
 
     def batch(self) -> bytes:
         """For the script; empty where no call changes."""
@@ -45,8 +46,8 @@ class Merges:
                 self.flags |= {item.place: "2" for item in items if self.flags.get(item.place) == "1"}
         return again
 
-    def _add(self, state: bytes, items: list[Item]) -> None:
-        stored = from_state(state)
+    def _add(self, state: bytes, account: bytes, items: list[Item]) -> None:
+        stored = from_state(state, account)
         now = stored.so_far
         for item in items:
             before, now = now, item.follow(now)
@@ -66,9 +67,11 @@ class Merges:
     ) -> list[object]:
         old: list[object] = []
         if stored.so_far.counts:
-            old = [self._lines.add_stored(stored.line), stored.picodollars, *stored.fields]
+            old = [self._lines.add_stored(stored.line, ""), stored.picodollars, *stored.fields]
         new: list[object] = []
+        place = 0 if now.is_elsewhere else self._lines.number(estimated)
         if now.counts:
-            new = [self._lines.number(estimated), estimated.picodollars]
+            new = [place, estimated.picodollars]
             add_fields(new, estimated.event)
-        return [old, new, outline(pending.raw).decode() if now.waits else "", caller_of(stored.so_far.line)]
+        text = outline(pending.raw).decode() if now.waits else ""
+        return [old, new, text, caller_of(stored.so_far.line), place]

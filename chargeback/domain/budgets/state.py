@@ -112,7 +112,7 @@ def state_of(
     window = window_of(budget.every, clock.today)
     carried = carried_into(budget, past_windows(budget, clock, spend, overrides))
     held = tuple(each for each in overrides if each.budget == budget.id and each.holds(clock.now))
-    begun = _begun(budget, clock)
+    begun = begun_on(budget, clock)
     spent = _sum(each for day, each in spend.items() if day in window and day >= begun)
     limit = _limit(budget, carried, held)
     reached = tuple(step for step in budget.steps if _is_reached(step, limit, spent.total, forecast))
@@ -155,7 +155,7 @@ def _added(
     if not ended:
         return added
     limit = EXACT.add(budget.amount, carried_into(budget, before))
-    counting = max(window.first, _begun(budget, clock))
+    counting = max(window.first, begun_on(budget, clock))
     used = []
     for each in ended:
         last = clock.date_of(each.until - _MOMENT)
@@ -182,8 +182,8 @@ def _carries(budget: Budget) -> bool:
     return budget.rollover.unspent or budget.rollover.overage
 
 
-def _begun(budget: Budget, clock: BooksClock) -> date:
-    """The first date whose spend counts."""
+def begun_on(budget: Budget, clock: BooksClock) -> date:
+    """The first date whose spend counts for a budget."""
     start = budget.effective.start
     return date.min if start is None else clock.date_of(start)
 

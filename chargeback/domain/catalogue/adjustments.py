@@ -6,15 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from chargeback.domain.catalogue.payers import Payers, SharedMarkup, is_paid_by
-from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
+from chargeback.domain.catalogue.prices import Dated, Price, PriceKey, Verified
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, round_total, to_text
 from chargeback.domain.time.effective import Effective, between, edges, hour_name
 from chargeback.domain.usage.meters import Meter
 
 _PERCENT = Decimal("0.01")
 
-_Amounts = tuple[Decimal, Decimal, tuple[str, ...]]
-"""Contracted and billed price, and what says so."""
+_Amounts = tuple[Decimal, Decimal, tuple[str, ...], Verified | None]
+"""Contracted and billed price, what says so, and how that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Adjustment:
         markup: percent on top of the contracted price.
         payers: for a markup, the cost centres that it is for, with all below them; empty = whoever pays.
         shared: for a markup, the kinds of shared costs that it is put on as well.
+        verified: for negotiated prices, how they are known; None: as the list prices are.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Adjustment:
     markup: Decimal | None = None
     payers: tuple[str, ...] = ()
     shared: frozenset[str] = frozenset()
+    verified: Verified | None = None
 
     @property
     def stamp(self) -> str:
@@ -109,7 +111,7 @@ def _parts(price: Price, matching: Sequence[Adjustment], used: set[str]) -> Iter
         if not steps or steps[-1][1] != amounts:  # an edge that changes nothing splits nothing
             steps.append((start, amounts))
     times = between([price.effective.start, *(start for start, _ in steps[1:]), price.effective.end])
-    for time, (_, (contracted, billed, said)) in zip(times, steps, strict=True):
+    for time, (_, (contracted, billed, said, verified)) in zip(times, steps, strict=True):
         yield replace(
             price,
             price_id=price.price_id if time.first == first else _renamed(price.price_id, time.first),
@@ -117,21 +119,22 @@ def _parts(price: Price, matching: Sequence[Adjustment], used: set[str]) -> Iter
             per_million=billed,
             effective=time,
             adjustments=said,
+            verified=verified,
         )
 
 
 def _amounts(price: Price, in_force: Sequence[Adjustment], used: set[str]) -> _Amounts:
     contract = next((each for each in in_force if each.markup is None), None)
     markup = next((each for each in in_force if each.markup is not None), None)
-    contracted = price.list_per_million
+    contracted, verified = price.list_per_million, price.verified
     if contract is not None and contract.discount is not None:
         contracted = _plus_percent(contracted, -contract.discount)
     elif contract is not None:
-        contracted = contract.contracted[price.meter]
+        contracted, verified = contract.contracted[price.meter], contract.verified or verified
     billed = contracted if markup is None or markup.markup is None else _plus_percent(contracted, markup.markup)
     deciding = [each for each in (contract, markup) if each is not None]
     used.update(each.id for each in deciding)
-    return contracted, billed, tuple(each.stamp for each in deciding)
+    return contracted, billed, tuple(each.stamp for each in deciding), verified
 
 
 def _plus_percent(amount: Decimal, percent: Decimal) -> Decimal:

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from chargeback.domain.catalogue.hosting import Hosting
@@ -45,6 +45,9 @@ _BESIDE_THE_CALL = TOOLS | {Meter.ROUTER}
 
 _NEVER_RESERVED = TOOLS | {Meter.REQUESTS, Meter.UNKNOWN}
 _BESIDE_TEXT = frozenset({Meter.INPUT_AUDIO, Meter.OUTPUT_AUDIO, Meter.INPUT_IMAGE, Meter.OUTPUT_IMAGE})
+
+PricesOfDay = Callable[[Meter], tuple[Price | None, ...]]
+"""Meter → its price in each UTC hour of a day."""
 
 
 class Catalogue:
@@ -144,9 +147,12 @@ class Catalogue:
         candidates = self._candidates(self._epoch(hour), self.payers.group(payer), *_priced_by(line), meter)
         return first_in_force(candidates, hour)
 
-    def prices_of_day(self, line: Line, meter: Meter, day: UtcDay, payer: str = "") -> tuple[Price | None, ...]:
-        """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
-        return self._days(day, self.payers.group(payer), *_priced_by(line), meter)
+    def prices_of_line(self, line: Line, day: UtcDay, payer: str = "") -> PricesOfDay:
+        """The price in force for each meter of a line in each of the 24 UTC hours of a day.
+
+        What decides a price besides the meter is looked up once.
+        """
+        return partial(self._days, day, self.payers.group(payer), *_priced_by(line))
 
     def _epoch(self, moment: datetime) -> int:
         return bisect_right(self.deployment_edges, moment)

@@ -144,8 +144,19 @@ def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield OtherChange("rules", "(the first that matches wins)", "reordered", ALWAYS)
     yield from _deployment_changes(old, new)
+    for model in _verified_otherwise(old, new):
+        # No record says how its prices are known: the files do, when a month is published.
+        yield OtherChange("verification of the prices of", model or "every model", "changed", None)
     for what, view, time in _VIEWS:
         yield from (OtherChange(what, name, kind, time) for name, kind in named_changes(view(old), view(new)))
+
+
+def _verified_otherwise(old: Catalogue, new: Catalogue) -> list[str]:
+    """The models of which a price is known in another way than before."""
+    before = {price.price_id: price.verified for _, price in old.every_price()}
+    return sorted(
+        {key.model for key, price in new.every_price() if before.get(price.price_id, price.verified) != price.verified}
+    )
 
 
 def _deployment_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:

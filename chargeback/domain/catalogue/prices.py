@@ -31,6 +31,10 @@ class Verified(StrEnum):
     ASSUMED = "assumed"
 
 
+PROVEN = (Verified.API, Verified.INVOICE)
+"""What the provider itself says: every other price is unverified."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What 1 000 000 units of a meter cost while `effective` holds.

@@ -52,9 +52,9 @@ class Model:
         """Whether a new deployment of it is refused."""
         return self.lifecycle.casefold() in CLOSED or self.retires <= today
 
-    def is_retiring(self, today: date) -> bool:
+    def is_retiring(self, today: date, within: timedelta = WARN_WITHIN) -> bool:
         """Whether it retires soon, or has."""
-        return self.retires - today <= WARN_WITHIN
+        return self.retires - today <= within
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +94,13 @@ class Retiring:
         return f"{self.account}/{self.deployment}: {self.model} retires on {self.model.retires}: {instead}"
 
 
-def retiring(models: Models, document: Mapping[str, Any], today: date) -> Iterator[Retiring]:
+def retiring(
+    models: Models, document: Mapping[str, Any], today: date, within: timedelta = WARN_WITHIN
+) -> Iterator[Retiring]:
     """The deployments of a document whose model retires soon, in their order."""
     for account, item in deployed(document):
         known = models.find(item["model"], item["version"])
-        if known and known.is_retiring(today):
+        if known and known.is_retiring(today, within):
             instead = models.replacement(known, item["type"], account["region"], today)
             yield Retiring(account["account"], item["name"], known, instead)
 

@@ -45,7 +45,7 @@ MAX_TIME = 40
 
 MAX_TRIED = 32
 
-_SUSPICIOUS = re.compile(rb'":(?:-|\d{11})')
+_SUSPICIOUS = re.compile(rb":(?:-|\d{11})")
 _SETTLED = "/settled"
 
 
@@ -113,15 +113,19 @@ _ANY_USAGE = Usage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
 
 
 def _check_identity(event: EventDocument) -> None:
-    for name, text, limit in (("id", event.id.removesuffix(_SETTLED), MAX_ID), ("source", event.source, MAX_ID)):
-        if len(text) > limit:
-            raise InvalidEvent("unexpected-shape", f"{name} has more than {limit} characters - at `$.{name}`")
-        if not text.isprintable():
-            raise InvalidEvent("unexpected-shape", f"{name} has characters that cannot be printed - at `$.{name}`")
+    _check_name("id", event.id.removesuffix(_SETTLED))
+    _check_name("source", event.source)
     if len(event.time) > MAX_TIME:
         raise InvalidEvent("unexpected-shape", f"time has more than {MAX_TIME} characters - at `$.time`")
     if event.type == EventType.PENDING and event.id.endswith(_SETTLED):
         raise InvalidEvent("unexpected-shape", f"the id of a pending call ends with {_SETTLED} - at `$.id`")
+
+
+def _check_name(name: str, text: str) -> None:
+    if len(text) > MAX_ID:
+        raise InvalidEvent("unexpected-shape", f"{name} has more than {MAX_ID} characters - at `$.{name}`")
+    if not text.isprintable():
+        raise InvalidEvent("unexpected-shape", f"{name} has characters that cannot be printed - at `$.{name}`")
 
 
 def _check_data(event: EventDocument) -> None:

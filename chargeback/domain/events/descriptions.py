@@ -4,6 +4,9 @@ A description of another form is left out; the call itself is still accepted. St
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
+from operator import attrgetter
 
 import msgspec
 from msgspec.structs import replace
@@ -50,6 +53,12 @@ _BY_FIELD = {
     if field.encode_name in FORMS
 }
 
+_OF_ONE_CALL = "object_id"
+"""Differs from call to call; most calls have all other descriptions in common with others."""
+
+_IN_COMMON = tuple(name for name in _BY_FIELD if name != _OF_ONE_CALL)
+_in_common = attrgetter(*_IN_COMMON, "tried_backends")
+
 UNKNOWN = "unknown"
 """What replaces a made-up name: lines are counted by these names, so nobody can add lines by making up names.
 
@@ -64,18 +73,29 @@ def is_host(text: str) -> bool:
 
 def described_plainly(data: Data) -> Data:
     """The same event without descriptions of another form, and with one name in place of all unknown ones."""
-    dropped: dict[str, object] = {
-        name: None
-        for name, fits in _BY_FIELD.items()
-        if (text := getattr(data, name)) is not None and fits(text) is None
-    }
-    if data.requested_tier is not None and data.requested_tier not in ASKED_FOR:
-        dropped.setdefault("requested_tier", UNKNOWN)
-    if data.training_type is not None and data.training_type.casefold() not in TRAININGS:
-        dropped.setdefault("training_type", UNKNOWN)
-    if data.tried_backends is not None and not all(map(is_host, data.tried_backends)):
-        dropped["tried_backends"] = tuple(filter(is_host, data.tried_backends))
-    if data.tools is not None and not all(map(is_tool, data.tools)):
+    in_common = _plain(_in_common(data))
+    object_id, tools = data.object_id, data.tools
+    if not in_common and object_id is None and tools is None:
+        return data
+    changed = dict(in_common)
+    if object_id is not None and _BY_FIELD[_OF_ONE_CALL](object_id) is None:
+        changed[_OF_ONE_CALL] = None
+    if tools is not None and not all(map(is_tool, tools)):
         # An invalid name must not hide that something was there.
-        dropped["tools"] = {name if is_tool(name) else OTHER_COUNTERS: count for name, count in data.tools.items()}
-    return replace(data, **dropped) if dropped else data
+        changed["tools"] = {name if is_tool(name) else OTHER_COUNTERS: count for name, count in tools.items()}
+    return replace(data, **changed) if changed else data
+
+
+@lru_cache(maxsize=1_024)
+def _plain(descriptions: tuple[object, ...]) -> Mapping[str, object]:
+    """The fields to change among those that calls have in common, each with what stands there instead."""
+    *texts, hosts = descriptions
+    told = {name: text for name, text in zip(_IN_COMMON, texts, strict=True) if isinstance(text, str)}
+    changed: dict[str, object] = {name: None for name, text in told.items() if _BY_FIELD[name](text) is None}
+    if "requested_tier" in told and told["requested_tier"] not in ASKED_FOR:
+        changed.setdefault("requested_tier", UNKNOWN)
+    if "training_type" in told and told["training_type"].casefold() not in TRAININGS:
+        changed.setdefault("training_type", UNKNOWN)
+    if isinstance(hosts, tuple) and not all(map(is_host, hosts)):
+        changed["tried_backends"] = tuple(filter(is_host, hosts))
+    return changed

@@ -2,6 +2,7 @@
 
 import unicodedata
 from functools import lru_cache
+from operator import attrgetter
 
 from chargeback.domain.events.documents import Data
 from chargeback.domain.usage.lines import Line
@@ -10,33 +11,33 @@ from chargeback.domain.usage.states import LineState
 
 def line_of(data: Data, tier: str, variant: str, state: LineState) -> Line:
     """The dimensions of a call, each as a string that can be printed."""
-    return _line(_dimensions(data, tier, variant), state)
+    return _line(_dimensions(data), tier, variant, state)
 
 
-def _dimensions(data: Data, tier: str, variant: str) -> tuple[str, ...]:
-    return (
-        data.subscription_id or "",
-        data.product_id or "",
-        data.apim_user_id or "",
-        data.tenant_id or "",
-        data.app_id or "",
-        data.user_object_id or "",
-        data.username or "",
-        data.company_name or "",
-        data.billing_code or "",
-        data.operation,
-        data.provider or "azure-openai",
-        data.model or "",
-        data.deployment or "",
-        data.backend or "",
-        tier,
-        variant,
-    )
+_dimensions = attrgetter(
+    "subscription_id",
+    "product_id",
+    "apim_user_id",
+    "tenant_id",
+    "app_id",
+    "user_object_id",
+    "username",
+    "company_name",
+    "billing_code",
+    "operation",
+    "provider",
+    "model",
+    "deployment",
+    "backend",
+)
+_PROVIDER = Line._fields.index("provider")
 
 
 @lru_cache(maxsize=65_536)
-def _line(dimensions: tuple[str, ...], state: LineState) -> Line:
-    printable = (text if text.isascii() and text.isprintable() else _printable(text) for text in dimensions)
+def _line(dimensions: tuple[str | None, ...], tier: str, variant: str, state: LineState) -> Line:
+    told = [text or "" for text in dimensions]
+    told[_PROVIDER] = told[_PROVIDER] or "azure-openai"
+    printable = (text if text.isascii() and text.isprintable() else _printable(text) for text in (*told, tier, variant))
     return Line._make((*printable, state))
 
 

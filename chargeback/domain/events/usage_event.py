@@ -37,6 +37,7 @@ __all__ = [
     "call_identity",
     "read_event",
     "read_filed",
+    "read_filed_as_is",
     "split_batch",
 ]
 
@@ -127,13 +128,20 @@ def id_in(raw: bytes) -> str | None:
 
 def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
     """Read one CloudEvent in JSON. Raises `InvalidEvent` with what is wrong and where."""
+    return account_for(_read(raw), accepted)
+
+
+def _read(raw: bytes) -> EventDocument:
     if len(raw) > MAX_EVENT_BYTES:
         raise InvalidEvent("too-large", f"the event has {len(raw)} bytes; the limit is {MAX_EVENT_BYTES}")
-    return account_for(read_document(raw), accepted)
+    return read_document(raw)
 
 
-def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
-    """The call that a document accounts for. Raises `InvalidEvent`."""
+def account_for(event: EventDocument, accepted: AcceptedTimes, raw: bytes | None = None) -> UsageEvent:
+    """The call that a document accounts for; `raw` is what the event keeps as its own, or it is encoded again.
+
+    Raises `InvalidEvent`.
+    """
     if event.specversion != "1.0":
         raise InvalidEvent("unexpected-shape", "specversion is not '1.0' - at `$.specversion`")
     phase = _PHASES.get(event.type)
@@ -144,27 +152,29 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     data = _of_what_was_begun(event.data) if phase is _SETTLED else event.data
     usage = None if _is_sound_as_text(data) else data.usage
     quantities: Quantities = {}
-    if event.type != _REJECTED and phase is not _PENDING:
+    is_rejected = event.type == _REJECTED
+    if not is_rejected and phase is not _PENDING:
         quantities = normalise(usage, data.quantities, data.operation)
         if data.operation == SPEECH and Meter.CHARACTERS in quantities:
             quantities |= speech_tokens(data.quantities)
     measured = bool(quantities) or is_measured(usage, data.quantities)
     state = _EXACT if measured and phase is _FINAL else line_state(event.type, data, measured=measured)
-    tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)
+    tier = served_tier(data.service_tier, None if is_rejected else data.requested_tier)
     # A response that is read while it goes on has items, too, and its usage later.
-    used = data.tools if (measured or phase is _PENDING) and event.type != _REJECTED else None
+    used = data.tools if (measured or phase is _PENDING) and not is_rejected else None
     tools = tool_use(used) if used else NO_TOOLS
-    variant = variant_of(data, quantities, tools) if event.type != _REJECTED else PLAIN
+    variant = PLAIN if is_rejected else variant_of(data, quantities, tools)
     if state in COUNTED and (tier.estimated or tools.estimated or variant.estimated):
         state = _ESTIMATED
     if state is not _UNSETTLED:
         tools.add_to(quantities)
     line = line_of(data, tier.name, variant.name, state)
-    if phase is not _PENDING and event.type != _REJECTED and (unknown := unknown_counts(data.usage)):
+    if phase is not _PENDING and not is_rejected and (unknown := unknown_counts(data.usage)):
         quantities[Meter.UNKNOWN] = unknown + quantities.get(Meter.UNKNOWN, 0)
     quantities[_REQUESTS] = 1
-    raw = encode_document(event)
-    return UsageEvent(_call(event), _phase(phase, event.data), day, hour, line, quantities, raw, _claim(event))
+    call, claim = _identities(event)
+    kept = encode_document(event) if raw is None else raw
+    return UsageEvent(call, _phase(phase, event.data), day, hour, line, quantities, kept, claim)
 
 
 def _of_what_was_begun(data: Data) -> Data:
@@ -190,6 +200,12 @@ def _phase(phase: Phase, data: "Data | _HeadData") -> Phase:
 def read_filed(raw: bytes, day: UtcDay) -> UsageEvent:
     """Read an event of a day's ledger again. Raises `InvalidEvent`, also where the event belongs to another day."""
     event = read_event(raw, EVER)
+    return event if event.day == day else refiled(event, day)
+
+
+def read_filed_as_is(raw: bytes, day: UtcDay) -> UsageEvent:
+    """The same without encoding the event again: its `raw` is as it was filed, by whichever version."""
+    event = account_for(_read(raw), EVER, raw)
     return event if event.day == day else refiled(event, day)
 
 
@@ -269,36 +285,32 @@ def call_in(raw: bytes) -> Heard | None:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     phase = _PHASES.get(head.type)
-    return None if phase is None else Heard(_call(head), _phase(phase, head.data), _claim(head))
+    if phase is None:
+        return None
+    call, claim = _identities(head)
+    return Heard(call, _phase(phase, head.data), claim)
 
 
-def _call(event: EventDocument | _Head) -> str:
-    """A background response is one call however often it is fetched; every other call is known by (source, id).
+def _identities(event: EventDocument | _Head) -> tuple[str, str | None]:
+    """The identity of an event's call, and its claim; see `UsageEvent`.
 
+    A background response is one call however often it is fetched; every other call is known by (source, id).
     What another emitter says about a gateway's call belongs to that call.
     """
-    data = event.data
+    data, source = event.data, event.source
     if data.gateway_event_id and data.gateway_event_source:
-        return call_identity(data.gateway_event_source, data.gateway_event_id)
-    if data.response_id and _is_known_by_response(event):
-        if event.source.startswith(GATEWAYS):
-            return _digest(f"response\0{data.response_id}")
-        return _separated(b"response", event.source, data.response_id)
-    return call_identity(event.source, event.id.removesuffix("/settled"))
+        return call_identity(data.gateway_event_source, data.gateway_event_id), None
+    by_request = call_identity(source, event.id.removesuffix("/settled"))
+    if not data.response_id or not _is_known_by_response(event):
+        return by_request, None
+    if source.startswith(GATEWAYS):
+        return _digest(f"response\0{data.response_id}"), by_request
+    return _separated(b"response", source, data.response_id), None
 
 
 def _is_known_by_response(event: EventDocument | _Head) -> bool:
-    data, phase = event.data, _PHASES.get(event.type)
-    if not data.response_id or phase is _FINAL:
-        return False
-    return phase is not _PENDING or data.method in _CALLING
-
-
-def _claim(event: EventDocument | _Head) -> str | None:
-    is_beside = event.data.gateway_event_id and event.data.gateway_event_source
-    if is_beside or not event.source.startswith(GATEWAYS) or not _is_known_by_response(event):
-        return None
-    return call_identity(event.source, event.id.removesuffix("/settled"))
+    phase = _PHASES.get(event.type)
+    return phase is not _FINAL and (phase is not _PENDING or event.data.method in _CALLING)
 
 
 def call_identity(source: str, request_id: str) -> str:

@@ -230,6 +230,16 @@ class Reconciliation:
         not_yet = self.by_cause().get(Cause.NOT_YET, (ZERO, 0))[0]
         return EXACT.subtract(self.variance, not_yet)
 
+    def overdue_by_use(self) -> dict[str, Decimal]:
+        """What `overdue` is made of, by what was used at which account, the largest first."""
+        parts = [
+            (f"{each.sku} at {each.resource}", part.amount)
+            for each in self.variances
+            for part in each.parts
+            if part.cause is not Cause.NOT_YET
+        ]
+        return {name: amount for name, amount in costs_by(parts).items() if amount}
+
 
 def summed_parts(variances: Iterable[Variance]) -> dict[Cause, tuple[Decimal, int]]:
     """Amount and number of the parts of each cause."""

@@ -13,6 +13,7 @@ from hashlib import blake2b
 import msgspec
 
 from chargeback.domain.errors import PeriodClosed
+from chargeback.domain.periods.approval import Approval
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
 
@@ -32,7 +33,8 @@ class PeriodChange(msgspec.Struct, frozen=True, rename="camel"):
     """An entry of a period's history.
 
     Attributes:
-        what: `closing` (an attempt began), `given up` (it failed), `closed`, or `rated anew` (rated again).
+        what: `closing` (an attempt began), `given up` (it failed), `closed`, `rated anew` (rated again), `approved`,
+            `approval withdrawn` or `approval lapsed`.
         at: UTC.
         by: who did it, a person or the timer.
         reason: why, where the command asks for one.
@@ -63,6 +65,7 @@ class BillingPeriod(msgspec.Struct, frozen=True, rename="camel"):
         true_ups: closed period whose corrections it carries → identifies the true-up that they were made with.
         is_filed: whether every file is where closed files belong.
         is_delivered: whether the FinOps hub, if there is one, has the final figures.
+        approval: the latest approval, also one that lapsed; None where there is none, or it was withdrawn.
         history: who did what, when and why; the latest last.
     """
 
@@ -77,6 +80,7 @@ class BillingPeriod(msgspec.Struct, frozen=True, rename="camel"):
     true_ups: dict[Month, str] = {}
     is_filed: bool = False
     is_delivered: bool = False
+    approval: Approval | None = None
     history: tuple[PeriodChange, ...] = ()
 
 
@@ -185,6 +189,27 @@ def rated_anew(period: BillingPeriod, version: str, change: PeriodChange) -> Bil
             " with that until it closes"
         )
     return msgspec.structs.replace(period, version=version, history=(*period.history, change))
+
+
+def approved(period: BillingPeriod, approval: Approval) -> BillingPeriod:
+    """The open period with somebody's approval."""
+    _require(period, PeriodState.OPEN)
+    change = PeriodChange("approved", approval.at, approval.by, approval.reason, approval.version)
+    return msgspec.structs.replace(period, approval=approval, history=(*period.history, change))
+
+
+def withdrawn(period: BillingPeriod, change: PeriodChange) -> BillingPeriod:
+    """The period without its approval; an attempt at closing it cannot succeed any more."""
+    _require(period, PeriodState.OPEN, PeriodState.CLOSING)
+    return msgspec.structs.replace(period, approval=None, history=(*period.history, change))
+
+
+def lapsed(period: BillingPeriod, change: PeriodChange) -> BillingPeriod:
+    """The period whose approval no longer counts, with the reason of the change."""
+    _require(period, PeriodState.OPEN, PeriodState.CLOSING)
+    assert period.approval is not None
+    approval = msgspec.structs.replace(period.approval, lapsed=change.reason)
+    return msgspec.structs.replace(period, approval=approval, history=(*period.history, change))
 
 
 def latest_fences(closed: Sequence[BillingPeriod], period: Month) -> dict[UtcDay, str]:

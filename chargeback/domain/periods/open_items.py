@@ -73,6 +73,16 @@ class OpenItems:
                 if charge.state == LineState.UNPRICED:
                     self.unpriced_quantities[charge.meter] += charge.quantity
 
+    def merge(self, other: "OpenItems") -> None:
+        """Add the items of other records."""
+        self.requests += other.requests
+        self.unsettled += other.unsettled
+        self.unpriced += other.unpriced
+        self.lacking.update(other.lacking)
+        self.unpriced_quantities.update(other.unpriced_quantities)
+        self.cost = EXACT.add(self.cost, other.cost)
+        self.estimated = EXACT.add(self.estimated, other.estimated)
+
     def worth_of_unpriced(self, dearest: Mapping[Meter, Decimal]) -> Decimal | None:
         """What usage without a price is worth at most; None where a meter has no price at all."""
         if any(meter not in dearest for meter in self.unpriced_quantities):

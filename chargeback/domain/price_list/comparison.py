@@ -4,7 +4,7 @@ The names of retail meters are abbreviations that change from model to model, so
 whose id somebody has looked up and put into the table is compared.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from chargeback.domain.catalogue.prices import Dated, Price, PriceKey, places_of
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.served_model import ANY
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
+from chargeback.domain.price_list.coverage import Coverage, MeterSeen, Uncompared, coverage
 from chargeback.domain.usage.meters import Meter
 
 _COUNTS = {"1": 1, "100": 100, "1K": 1_000, "1M": 1_000_000}
@@ -93,6 +94,7 @@ class Comparison:
         unknown: rows of the list whose meter is not in the table.
         absent: meters of the table, in the regions asked for, that the list does not have.
         refused: rows that cannot be used, each with the reason.
+        coverage: how many prices of the card could be compared, and why the others could not.
     """
 
     equal: frozenset[str]
@@ -100,6 +102,7 @@ class Comparison:
     unknown: tuple[RetailPrice, ...]
     absent: tuple[ReviewedMeter, ...]
     refused: tuple[str, ...]
+    coverage: Coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +138,35 @@ def compare(
         for each in _beside(row, table[row.meter_id], prices, now, refused)
     ]
     asked = set(regions) | _EVERYWHERE
+    compared = {each.meter_id for each in seen}
     return Comparison(
         equal=frozenset(each.old.price_id for each in seen if each.old is not None and each.agrees),
         differences=tuple(_differences(seen)),
         unknown=tuple(row for row in latest.values() if row.meter_id not in table),
         absent=tuple(each for each in table.values() if each.meter_id not in latest and each.region in asked),
         refused=tuple(refused),
+        coverage=coverage(prices, (_seen(each, prices, latest, compared, asked, now) for each in table.values()), now),
     )
+
+
+def _seen(
+    reviewed: ReviewedMeter,
+    prices: Prices,
+    latest: Mapping[str, RetailPrice],
+    compared: Container[str],
+    asked: Container[str],
+    now: datetime,
+) -> MeterSeen:
+    region = ANY if reviewed.region in _EVERYWHERE else reviewed.region
+    row = latest.get(reviewed.meter_id)
+    moment = now if row is None or row.since.year not in _YEARS else max(now, row.since)
+    found = (price_on_card(prices, key._replace(region=region), moment)[0] for key in reviewed.keys)
+    keys = [key for key in found if key is not None]
+    if reviewed.meter_id in compared:
+        return MeterSeen(keys, None)
+    if row is not None:
+        return MeterSeen(keys, Uncompared.REFUSED)
+    return MeterSeen(keys, Uncompared.NOT_IN_LIST if reviewed.region in asked else Uncompared.OTHER_REGION)
 
 
 def per_million(row: RetailPrice, meter: Meter) -> Decimal:

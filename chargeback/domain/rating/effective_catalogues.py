@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
-from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.catalogue import Catalogue, PricesOfDay
 from chargeback.domain.catalogue.prices import Price
 from chargeback.domain.cost_centres.folding import NamedValues, named_values
 from chargeback.domain.cost_centres.rules import RulesInForce
@@ -51,16 +51,21 @@ class EffectiveCatalogues:
         """The one that rates the usage of a moment."""
         return self.closed.get(self.current.calendar.period_of(moment), self.current)
 
-    def prices_of_day(self, line: Line, meter: Meter, day: UtcDay, payer: str) -> tuple[Price | None, ...]:
-        """The price in force for a meter of a line that a cost centre pays in each of the 24 UTC hours of a day."""
-        current = self.current.prices_of_day(line, meter, day, payer)
+    def prices_of_line(self, line: Line, day: UtcDay, payer: str) -> PricesOfDay:
+        """The price in force for each meter of a line that a cost centre pays in each of the 24 UTC hours of a day."""
+        current = self.current.prices_of_line(line, day, payer)
         catalogues = self._catalogues(day) if self.closed else None
         if catalogues is None:
             return current
-        prices = tuple(each.prices_of_day(line, meter, day, payer)[hour] for hour, each in enumerate(catalogues))
-        if meter is Meter.REQUESTS:  # free without a price, so that nothing is missing where there is none
-            return prices
-        return tuple(price or later for price, later in zip(prices, current, strict=True))
+        by_hour = tuple(each.prices_of_line(line, day, payer) for each in catalogues)
+
+        def prices(meter: Meter) -> tuple[Price | None, ...]:
+            found = tuple(of(meter)[hour] for hour, of in enumerate(by_hour))
+            if meter is Meter.REQUESTS:  # free without a price, so that nothing is missing where there is none
+                return found
+            return tuple(price or later for price, later in zip(found, current(meter), strict=True))
+
+        return prices
 
     def deployment(self, line: Line, moment: datetime) -> Deployment | None:
         """The deployment that served a line at a moment, from the catalogue that rates it, else the current one."""

@@ -1,12 +1,12 @@
 """What a line costs and who pays: each hour's quantities at the price in force in that hour, exactly."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
-from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.catalogue import Catalogue, PricesOfDay
 from chargeback.domain.catalogue.prices import Price
 from chargeback.domain.money.exact import ZERO, cost
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
@@ -17,8 +17,8 @@ from chargeback.domain.usage.meters import INPUTS, Meter, Quantities, quantity_o
 from chargeback.domain.usage.speech import SPEECH, TOKENS
 from chargeback.domain.usage.states import LineState
 
-PricesOfDay = Callable[[Meter], tuple[Price | None, ...]]
-"""Meter → its price in each UTC hour of a day."""
+_METERS = tuple(Meter)
+"""Going through the class itself costs more than what is done with each meter."""
 
 _PICODOLLARS = Decimal(10**6)
 """A price per million units times this is picodollars per unit."""
@@ -38,14 +38,10 @@ def rate(day: UtcDay, line: Line, hours: Mapping[int, Quantities], in_force: Eff
         deployment_type=place.type.value if place else "",
         region=place.region if place else "",
         parts=tuple(
-            RecordPart(*key, _charges(line, counted, _prices(line, day, key[1], in_force)))
+            RecordPart(*key, _charges(line, counted, in_force.prices_of_line(line, day, key[1])))
             for key, counted in _by_part(line, day, hours, in_force).items()
         ),
     )
-
-
-def _prices(line: Line, day: UtcDay, cost_centre: str, in_force: EffectiveCatalogues) -> PricesOfDay:
-    return lambda meter: in_force.prices_of_day(line, meter, day, cost_centre)
 
 
 def _routed(counted: Quantities) -> Quantities:
@@ -92,7 +88,7 @@ def _charges_of(
     state: LineState, hours: Mapping[int, Quantities], prices: PricesOfDay, *, without: Container[Meter] = ()
 ) -> Iterator[Charge]:
     counted = {meter for quantities in hours.values() for meter in quantities}
-    for meter in Meter:
+    for meter in _METERS:
         if meter in counted and meter not in without:
             for price, quantity in _by_price(meter, hours, prices(meter)):
                 yield _charge(meter, price, quantity, state)
@@ -102,6 +98,9 @@ def _by_price(
     meter: Meter, hours: Mapping[int, Quantities], prices: tuple[Price | None, ...]
 ) -> list[tuple[Price | None, int]]:
     """The quantity of a meter at each of its prices, by the hour in which each price first applied."""
+    if prices.count(prices[0]) == len(prices):  # nothing changes within the day, as on nearly all
+        whole = sum(counted.get(meter, 0) for counted in hours.values())
+        return [(prices[0], whole)] if whole else []
     found: dict[tuple[str, Decimal] | None, tuple[Price | None, int]] = {}
     for hour, counted in sorted(hours.items()):
         if quantity := counted.get(meter, 0):

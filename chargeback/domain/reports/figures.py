@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.reports.movers import Mover
+from chargeback.domain.terms.shared_costs import CAPACITY_MEASURE
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
 
@@ -81,13 +82,71 @@ class OpenUsage(NamedTuple):
 
 
 class SharedPart(NamedTuple):
-    """A cost centre's part of a cost that is split; `least` and `most` differ where the ratio changed in the period."""
+    """A cost centre's part of a cost that is split, and the whole that it is a part of.
+
+    Attributes:
+        measure: what use is measured by where that decides who pays, else empty, and the uses are None.
+        price, quantity, unit, currency: what the whole is at its source; None in files of older versions.
+        own_use, use_of_all: what the cost centre and all together used; with capacity, idle capacity included.
+        cost: printed, as `whole` is, which is what all cost centres are charged of it.
+        idle_use: how much of `use_of_all` nobody used; None where that is not known.
+    """
 
     shared_cost: str
     meter: str
     basis: str
-    least: Decimal
-    most: Decimal
+    measure: str
+    price: Decimal | None
+    quantity: Decimal | None
+    unit: str
+    currency: str
+    ratio: Decimal
+    own_use: Decimal | None
+    use_of_all: Decimal | None
+    cost: Decimal
+    whole: Decimal
+    idle_use: Decimal | None
+
+    @property
+    def utilisation(self) -> Decimal | None:
+        """Which part of the capacity was used; None where no capacity is stated."""
+        if self.measure != CAPACITY_MEASURE or not self.use_of_all:
+            return None
+        return 1 - (self.idle_use or Decimal(0)) / self.use_of_all
+
+
+class PricedUse(NamedTuple):
+    """How much was used at one price, and what that cost; or the use at several prices together, without prices.
+
+    Attributes:
+        members: how many prices these are.
+        currency: the prices'; the cost is in that of the books.
+        listed, contracted, charged: for one `price_unit`: as published, as negotiated, and with the markup.
+    """
+
+    members: int
+    model: str | None
+    deployment_type: str | None
+    service_tier: str | None
+    variant: str | None
+    meter: str | None
+    unit: str | None
+    price_unit: str | None
+    currency: str | None
+    listed: Decimal | None
+    contracted: Decimal | None
+    charged: Decimal | None
+    quantity: Decimal | None
+    cost: Decimal
+
+
+class ChainPart(NamedTuple):
+    """What charges of a kind come to at each price, exact, and what they cost as printed."""
+
+    kind: str
+    listed: Decimal
+    contracted: Decimal
+    charged: Decimal
     cost: Decimal
 
 
@@ -107,9 +166,10 @@ class Correction(NamedTuple):
 
 
 class CorrectedPeriod(NamedTuple):
-    """All corrections of one period, in the currency that it was kept in."""
+    """All corrections of one period for one reason, in the currency that it was kept in."""
 
     period: Month
+    reason: str
     currency: str
     cost: Decimal
     rows: int
@@ -136,8 +196,11 @@ class Figures:
         days_below: costs by day and direct child with everything below that; ascending. Empty without descendants.
         shares: by view (model, application, user): own costs, each view summing to what was charged.
         movers: what moved the own costs; empty where there is nothing to compare with.
+        shared_before: its parts of shared costs in the period before; empty where there is nothing to compare with.
+        prices: usage by price, the costliest first; what is not listed is one entry, the last.
+        chain: from published prices to what was charged, by kind.
         corrections: the largest ones.
-        corrected: all of them by period; only those in the currency of the books are part of the other figures.
+        corrected: all of them by period and reason; only those in the currency of the books are part of other figures.
     """
 
     totals: CentreTotals
@@ -149,6 +212,9 @@ class Figures:
     movers: Sequence[Mover] = ()
     open_usage: Sequence[OpenUsage] = ()
     shared: Sequence[SharedPart] = ()
+    shared_before: Sequence[SharedPart] = ()
+    prices: Sequence[PricedUse] = ()
+    chain: Sequence[ChainPart] = ()
     corrections: Sequence[Correction] = ()
     corrected: Sequence[CorrectedPeriod] = ()
     rates: Sequence[Rate] = ()

@@ -1,149 +1,13 @@
-"""How a charge is expressed in FOCUS, the FinOps Foundation's format for costs: its columns and their values.
-
-The columns are those of FOCUS 1.2, in its order, then those that 1.3 adds for allocated costs and providers, then our
-own, which FOCUS wants to begin with `x_`. Where the FinOps hub knows a column of that meaning, ours has its name.
-"""
+"""How a charge is expressed in the words of FOCUS, the FinOps Foundation's format for costs; see `focus_columns`."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from chargeback.domain.terms.shared_costs import IDLE
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.usage.meters import Meter
-
-
-class ColumnKind(StrEnum):
-    """What a column holds."""
-
-    TEXT = "text"  # words of ours, which never need quotes
-    FREE_TEXT = "free text"  # may be what a caller chose, so that a spreadsheet has to be kept from evaluating it
-    JSON = "json"
-    NUMBER = "number"  # exact, with a decimal point
-    COUNT = "count"
-    TIME = "time"  # UTC, whole seconds
-    NOTHING = "nothing"  # part of the format, never filled by us
-
-
-_FOCUS_1_2 = {
-    "AvailabilityZone": ColumnKind.NOTHING,
-    "BilledCost": ColumnKind.NUMBER,
-    "BillingAccountId": ColumnKind.TEXT,
-    "BillingAccountName": ColumnKind.TEXT,
-    "BillingAccountType": ColumnKind.TEXT,
-    "BillingCurrency": ColumnKind.TEXT,
-    "BillingPeriodEnd": ColumnKind.TIME,
-    "BillingPeriodStart": ColumnKind.TIME,
-    "CapacityReservationId": ColumnKind.NOTHING,
-    "CapacityReservationStatus": ColumnKind.NOTHING,
-    "ChargeCategory": ColumnKind.TEXT,
-    "ChargeClass": ColumnKind.TEXT,
-    "ChargeDescription": ColumnKind.FREE_TEXT,
-    "ChargeFrequency": ColumnKind.TEXT,
-    "ChargePeriodEnd": ColumnKind.TIME,
-    "ChargePeriodStart": ColumnKind.TIME,
-    "CommitmentDiscountCategory": ColumnKind.NOTHING,
-    "CommitmentDiscountId": ColumnKind.NOTHING,
-    "CommitmentDiscountName": ColumnKind.NOTHING,
-    "CommitmentDiscountQuantity": ColumnKind.NOTHING,
-    "CommitmentDiscountStatus": ColumnKind.NOTHING,
-    "CommitmentDiscountType": ColumnKind.NOTHING,
-    "CommitmentDiscountUnit": ColumnKind.NOTHING,
-    "ConsumedQuantity": ColumnKind.NUMBER,
-    "ConsumedUnit": ColumnKind.TEXT,
-    "ContractedCost": ColumnKind.NUMBER,
-    "ContractedUnitPrice": ColumnKind.NUMBER,
-    "EffectiveCost": ColumnKind.NUMBER,
-    "InvoiceId": ColumnKind.TEXT,
-    "InvoiceIssuerName": ColumnKind.FREE_TEXT,
-    "ListCost": ColumnKind.NUMBER,
-    "ListUnitPrice": ColumnKind.NUMBER,
-    "PricingCategory": ColumnKind.TEXT,
-    "PricingCurrency": ColumnKind.TEXT,
-    "PricingCurrencyContractedUnitPrice": ColumnKind.NUMBER,
-    "PricingCurrencyEffectiveCost": ColumnKind.NUMBER,
-    "PricingCurrencyListUnitPrice": ColumnKind.NUMBER,
-    "PricingQuantity": ColumnKind.NUMBER,
-    "PricingUnit": ColumnKind.TEXT,
-    "ProviderName": ColumnKind.FREE_TEXT,
-    "PublisherName": ColumnKind.FREE_TEXT,
-    "RegionId": ColumnKind.FREE_TEXT,
-    "RegionName": ColumnKind.FREE_TEXT,
-    "ResourceId": ColumnKind.FREE_TEXT,
-    "ResourceName": ColumnKind.FREE_TEXT,
-    "ResourceType": ColumnKind.TEXT,
-    "ServiceCategory": ColumnKind.TEXT,
-    "ServiceName": ColumnKind.FREE_TEXT,
-    "ServiceSubcategory": ColumnKind.TEXT,
-    "SkuId": ColumnKind.FREE_TEXT,
-    "SkuMeter": ColumnKind.TEXT,
-    "SkuPriceDetails": ColumnKind.JSON,
-    "SkuPriceId": ColumnKind.FREE_TEXT,
-    "SubAccountId": ColumnKind.FREE_TEXT,
-    "SubAccountName": ColumnKind.FREE_TEXT,
-    "SubAccountType": ColumnKind.TEXT,
-    "Tags": ColumnKind.JSON,
-}
-
-_FOCUS_1_3 = {
-    "AllocatedMethodDetails": ColumnKind.JSON,
-    "AllocatedMethodId": ColumnKind.TEXT,
-    "AllocatedResourceId": ColumnKind.FREE_TEXT,
-    "AllocatedResourceName": ColumnKind.FREE_TEXT,
-    "AllocatedTags": ColumnKind.JSON,
-    "HostProviderName": ColumnKind.FREE_TEXT,
-    "ServiceProviderName": ColumnKind.FREE_TEXT,
-}
-
-_OWN = {
-    "x_BilledUnitPrice": ColumnKind.NUMBER,
-    "x_BillingExchangeRate": ColumnKind.NUMBER,
-    "x_BillingExchangeRateDate": ColumnKind.TEXT,
-    "x_ChargeId": ColumnKind.TEXT,
-    "x_ChargeRows": ColumnKind.COUNT,
-    "x_CorrectionReason": ColumnKind.TEXT,
-    "x_CorrectsChargeId": ColumnKind.TEXT,
-    "x_CorrectsPeriod": ColumnKind.TEXT,
-    "x_CostAllocationRuleName": ColumnKind.FREE_TEXT,
-    "x_CostCenter": ColumnKind.FREE_TEXT,
-    "x_ExchangeRateSource": ColumnKind.FREE_TEXT,
-    "x_PriceId": ColumnKind.FREE_TEXT,
-    "x_RequestCount": ColumnKind.COUNT,
-    "x_SourceName": ColumnKind.TEXT,
-    "x_UsageState": ColumnKind.TEXT,
-}
-
-FOCUS_COLUMNS: dict[str, ColumnKind] = _FOCUS_1_2 | _FOCUS_1_3 | _OWN
-
-IDENTITY = (
-    "ChargePeriodStart",
-    "ChargeClass",
-    "SubAccountId",
-    "ProviderName",
-    "ResourceId",
-    "RegionId",
-    "SkuPriceId",
-    "SkuMeter",
-    "SkuPriceDetails",
-    "Tags",
-    "PricingCurrency",
-    "PricingUnit",
-    "PricingCurrencyListUnitPrice",
-    "PricingCurrencyContractedUnitPrice",
-    "x_BilledUnitPrice",
-    "x_BillingExchangeRate",
-    "x_BillingExchangeRateDate",
-    "x_CorrectionReason",
-    "x_CorrectsChargeId",
-    "x_CorrectsPeriod",
-    "x_CostAllocationRuleName",
-    "x_ExchangeRateSource",
-    "x_PriceId",
-    "x_UsageState",
-)
-"""The columns that tell one row of a period from another."""
 
 SKU_METERS = {
     Meter.INPUT: "Input Tokens",
@@ -204,12 +68,48 @@ _NATURES = {
 }
 
 
+class TokenKind(NamedTuple):
+    """What a meter of tokens counts, as properties of a price; empty where it does not apply.
+
+    Attributes:
+        direction: Input or Output.
+        cache_action: Read or Write.
+    """
+
+    direction: str = ""
+    cache_action: str = ""
+
+
+_TOKEN_KINDS: dict[str, TokenKind] = {
+    Meter.INPUT: TokenKind("Input"),
+    Meter.INPUT_AUDIO: TokenKind("Input"),
+    Meter.INPUT_IMAGE: TokenKind("Input"),
+    Meter.CACHED_INPUT: TokenKind("Input", "Read"),
+    Meter.CACHED_AUDIO: TokenKind("Input", "Read"),
+    Meter.CACHED_IMAGE: TokenKind("Input", "Read"),
+    Meter.CACHE_WRITE: TokenKind("Input", "Write"),
+    Meter.CACHE_WRITE_1H: TokenKind("Input", "Write"),
+    Meter.ROUTER: TokenKind("Input"),
+    Meter.OUTPUT: TokenKind("Output"),
+    Meter.REASONING: TokenKind("Output"),
+    Meter.OUTPUT_AUDIO: TokenKind("Output"),
+    Meter.OUTPUT_IMAGE: TokenKind("Output"),
+}
+
+
 class Provider(NamedTuple):
-    """Who sells the usage: FOCUS's provider, publisher and invoice issuer in one, and the service."""
+    """Who runs the models, which FOCUS calls the host, and the service."""
 
     name: str
     service: str
 
+
+_MEASURES = {
+    "tokens": "Tokens",
+    "capacity": "Weighted Input Tokens",
+    "requests": "Requests",
+    "quantity": "Metered Units",
+}
 
 AZURE_OPENAI = Provider("Microsoft", "Azure OpenAI")
 _PROVIDERS = {"": AZURE_OPENAI, "azure-openai": AZURE_OPENAI, "openai": Provider("OpenAI", "OpenAI API")}
@@ -230,9 +130,19 @@ def sku_meter(meter: str) -> str:
     return SKU_METERS.get(meter) or _in_words(meter)
 
 
+def token_kind(meter: str) -> TokenKind:
+    """What a meter of tokens counts; nothing for any other meter."""
+    return _TOKEN_KINDS.get(meter, TokenKind())
+
+
+def measured_in(measure: str, currency: str) -> str:
+    """The unit of an `allocation_measure`; cost is measured in the currency of the books."""
+    return currency if measure == "cost" else _MEASURES.get(measure, "")
+
+
 def consumed_unit(unit: str) -> str:
-    """A unit in the spelling of FOCUS: `Tokens`, `Shares`."""
-    words = _in_words(unit)
+    """A unit in the spelling of FOCUS: `Tokens`, `Shares`, `PTU-Hours`."""
+    words = "-".join(map(_in_words, unit.split("-")))
     return words if not words or words.endswith("s") else f"{words}s"
 
 

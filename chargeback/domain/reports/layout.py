@@ -8,11 +8,14 @@ import re
 from hashlib import sha256
 from posixpath import basename
 
+from chargeback.domain.reports.focus_columns import FocusVersion
+from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.time.months import Month
 
 _CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
 _STATEMENTS = re.compile(r"(?P<folder>\d{4}-\d\d/statements/).+")
 _HUB = "finops-hub"
+_EVIDENCE = "evidence"
 _LONGEST_COMPONENT = 200
 _LONGEST_FOLDER = 600
 _KEPT = "-_"
@@ -44,9 +47,14 @@ def period_of_charges(path: str) -> Month | None:
     return Month(found[1]) if found else None
 
 
-def focus_path(period: Month) -> str:
-    """The FOCUS file."""
-    return f"{period}/focus-{period}.csv"
+def focus_path(period: Month, version: FocusVersion) -> str:
+    """The FOCUS file of a version."""
+    return f"{period}/focus-{version}-{period}.csv"
+
+
+def focus_metadata_path(period: Month, version: FocusVersion) -> str:
+    """What FOCUS calls the metadata of that file."""
+    return f"{period}/focus-{version}-{period}.metadata.json"
 
 
 def workbook_path(period: Month) -> str:
@@ -118,12 +126,112 @@ def _moved(path: str, start: str, to: str) -> str:
     return to + path.removeprefix(start) if path.startswith(start) else path
 
 
+def work_path(run: str, name: str) -> str:
+    """Where a run that publishes keeps a file that its disk has no room for, until it ends.
+
+    It is not in the folder of a period, so no other run takes it for a file of the period.
+    """
+    return f"work/{run}/{name}"
+
+
 def reconciliation_path(period: Month, suffix: str) -> str:
     """A period's comparison with its invoice; `suffix` is csv or json.
 
     It is not in the folder of the period, because the drafts there are removed when the period closes.
     """
     return f"reconciliation/reconciliation-{period}.{suffix}"
+
+
+def journal_path(period: Month) -> str:
+    """The journal documents of a closed period, beside its other files."""
+    return f"{period}/postings-{period}.csv"
+
+
+def accrual_path(period: Month, until: BookDate) -> str:
+    """The accrual of a period up to a date.
+
+    It is not in the folder of the period, because the drafts there are removed when the period closes.
+    """
+    return f"accruals/postings-{period}-accrual-{until}.csv"
+
+
+def plan_path(period: Month) -> str:
+    """The plan of a period, made from its forecast."""
+    return f"plans/plan-{period}.csv"
+
+
+def plan_variance_path(period: Month, version: str) -> str:
+    """How a period differs from a version of its plan."""
+    return f"plans/plan-variance-{period}-{version}.csv"
+
+
+def export_part_path(period: Month, digest: str) -> str:
+    """The rows of a cost export that a comparison used; `digest` is that of the export, so that each is kept."""
+    return f"reconciliation/export-{digest}-{period}.parquet"
+
+
+def starts_beside(period: Month) -> tuple[str, ...]:
+    """How the paths of the files about a period begin that are not in its folder."""
+    return (
+        f"reconciliation/reconciliation-{period}.",
+        "reconciliation/export-",
+        f"accruals/postings-{period}-accrual-",
+        f"plans/plan-{period}.",
+        f"plans/plan-variance-{period}-",
+    )
+
+
+def is_beside(path: str, period: Month) -> bool:
+    """Whether a file is about a period and not in its folder."""
+    if path.startswith("reconciliation/export-"):
+        return path.endswith(f"-{period}.parquet")
+    return path.startswith(starts_beside(period))
+
+
+def evidence_folder(period: Month) -> str:
+    """Below it is what recomputes a closed period."""
+    return f"{period}/{_EVIDENCE}/"
+
+
+def evidence_index_path(period: Month) -> str:
+    """The list of the evidence."""
+    return f"{evidence_folder(period)}index.json"
+
+
+def evidence_record_path(period: Month) -> str:
+    """What else decided the period."""
+    return f"{evidence_folder(period)}record.json"
+
+
+def evidence_usage_path(period: Month, day: UtcDay) -> str:
+    """The usage of a UTC day, by line and hour, as it was charged."""
+    return f"{evidence_folder(period)}usage/utc_day={day}/records.parquet"
+
+
+def evidence_configuration_path(period: Month, name: str) -> str:
+    """A stored configuration by its name."""
+    return f"{evidence_folder(period)}configuration/{name}.json"
+
+
+def evidence_billed_path(period: Month, billed: Month) -> str:
+    """The exact rows of a month that was billed before."""
+    return f"{evidence_folder(period)}billed/charges-{billed}.parquet"
+
+
+def evidence_invoice_path(period: Month, name: str) -> str:
+    """A file about the provider's invoice: the rows that were used, or the comparison."""
+    return f"{evidence_folder(period)}invoice/{name}"
+
+
+def evidence_table_path(period: Month, name: str) -> str:
+    """A table for people: `prices` with their sources, or `exchange-rates`."""
+    return f"{evidence_folder(period)}{name}.csv"
+
+
+def folder_of_evidence(path: str) -> str | None:
+    """The folder of the evidence of a period where the file is of it; None for any other file."""
+    folder = evidence_folder(Month(path.split("/")[0]))
+    return folder if path.startswith(folder) else None
 
 
 def hub_folder(period: Month) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.reports.unverified import UnverifiedAmount
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month, month
 from chargeback.domain.usage.meters import Meter
@@ -53,6 +54,7 @@ FURTHER = (
     "exchange_rate_date",
     "exchange_rate_source",
     "correction_reason",
+    "price_verified",
 )
 """The columns at the end: what else is known of a row's price, and what it stands for if it is not usage."""
 
@@ -107,6 +109,9 @@ LEADING = r"^()('*[\t\r\n])"
 
 GUARD = r"\1'\2"
 """The character that is put in front."""
+
+CARE = r'[,"\r\n\t;|]|(^|\x1f)[^0-9A-Za-z\x1f]'
+"""Where a string that joins several, with the character 31 between them, may need quotes or an apostrophe."""
 
 _FORMULA = re.compile(re.sub(r"\\x\{(\w+)\}", lambda found: chr(int(found[1], 16)), FORMULA))
 _LEADING = re.compile(LEADING)
@@ -206,6 +211,24 @@ class Shared(msgspec.Struct, frozen=True, rename="camel"):
     parts: list[CentrePart]
 
 
+class Deed(msgspec.Struct, frozen=True, rename="camel"):
+    """What a person or a timer did that decides a closed period.
+
+    Attributes:
+        what: `approved`, `closed`, `overrode`, `trued up`, `took the true-up back`, `changed the configuration` or
+            `corrected` (a closed period, by which this one carries its corrections).
+        at: UTC.
+        reason: why, where the command asks for one.
+        about: what it was done to, a line each: the period corrected, the prices changed, what was overridden.
+    """
+
+    what: str
+    by: str
+    at: datetime
+    reason: str = ""
+    about: tuple[str, ...] = ()
+
+
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     """What a period's files hold; the same input gives the same manifest.
 
@@ -223,6 +246,11 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
         corrections: by closed period.
         previous_manifest: SHA-256 of the closed manifest before; empty where there is none.
         lineage: by UTC day, what its records come from.
+        unverified: what rests on prices that neither the provider's list nor an invoice shows, the largest first; None
+            in a manifest of an older version.
+        approved_by: who approved what was closed; None where the books ask for no approval.
+        deeds: who did what to a closed period, by time; none of an open one.
+        kept_until: the last day on which its files have to be there, YYYY-MM-DD; empty where the books do not say.
     """
 
     billing_period: Month
@@ -246,6 +274,14 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     previous_manifest: str
     lineage: dict[str, Any]
     contracted: str = ""
+    unverified: list[UnverifiedAmount] | None = None
+    approved_by: str | None = None
+    deeds: list[Deed] = []
+    kept_until: str = ""
+
+    def sha256_of(self, path: str) -> str:
+        """The digest of one of its files; empty where it names no such file."""
+        return next((file.sha256 for file in self.files if file.path == path), "")
 
     def to_json(self) -> bytes:
         """The manifest as it is published."""

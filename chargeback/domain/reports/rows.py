@@ -75,5 +75,12 @@ ROW_COLUMNS: dict[str, ColumnType] = {
     "allocation_basis": ColumnType.STRING,  # usage, even, fixed or weighted
     "allocated_ratio": ColumnType.PRICE,  # the part of the whole; the parts of a shared cost sum to 1
     "correction_reason": ColumnType.STRING,  # for a correction: a Reason; empty for a cost that was entered by hand
+    "allocation_measure": ColumnType.STRING,  # for a cost split by use: tokens, capacity, requests, cost or quantity
+    "allocated_use": ColumnType.PRICE,  # and how much of that the cost centre used,
+    "allocated_use_of_all": ColumnType.PRICE,  # and all together, capacity that stayed idle included
+    "origin_unit_price": ColumnType.PRICE,  # for a shared cost: what a unit of the whole costs, in pricing_currency
+    "origin_quantity": ColumnType.PRICE,  # and how many such units the whole is
+    "origin_unit": ColumnType.STRING,  # such as `PTU-hours`
+    "price_verified": ColumnType.STRING,  # a Verified: how the price is known; empty where nobody said or none applies
 }
 """The columns of the rows, in the order in which tables and Parquet files have them."""

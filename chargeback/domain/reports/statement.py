@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from chargeback.domain.cost_centres.tree import UNALLOCATED, level, with_ancestors
+from chargeback.domain.money.currencies import minor_unit_decimals
 from chargeback.domain.money.exact import round_to_total, round_total, total
 from chargeback.domain.time.days import BookDate
 
@@ -34,6 +35,12 @@ STATEMENT_COLUMNS = (
     "shared_cost",
     "allocation_basis",
     "allocated_ratio",
+    "allocation_measure",
+    "allocated_use",
+    "allocated_use_of_all",
+    "origin_unit_price",
+    "origin_quantity",
+    "origin_unit",
     "corrects_period",
     "corrects_charge_id",
     "correction_reason",
@@ -58,11 +65,9 @@ STATEMENT_COLUMNS = (
     "list_cost",
     "contracted_cost",
     "charge_id",
+    "price_verified",
 )
 """The columns of `statement-<period>.csv`: first what a reader looks for, then what tells one row from another."""
-
-CENTS = 2
-"""Places of a headline."""
 
 
 def covered(charged: Iterable[str]) -> list[str]:
@@ -81,14 +86,16 @@ def listed(descendants: Sequence[str], most: int) -> list[str]:
     return []
 
 
-def in_cents(costs: Mapping[str, Decimal], decimals: int) -> dict[str, Decimal]:
-    """The costs of all cost centres in cents, by largest remainder: what a reader adds up is the total in cents.
+def in_cents(costs: Mapping[str, Decimal], decimals: int, currency: str) -> dict[str, Decimal]:
+    """The costs of all cost centres in minor units, by largest remainder: what a reader adds up is the total in them.
 
-    `decimals` are the places of the costs; where they are fewer than two, the costs stay as they are.
+    Equal remainders are served by path, as in the journal, so that a statement and what is posted show the same.
+    `decimals` are the places of the costs; where they are fewer than the currency has, the costs stay as they are.
     """
-    places = min(CENTS, decimals)
-    known = list(costs.values())
-    return dict(zip(costs, round_to_total(known, round_total(total(known), places), places), strict=True))
+    places = min(minor_unit_decimals(currency), decimals)
+    paths = sorted(costs)
+    known = [costs[path] for path in paths]
+    return dict(zip(paths, round_to_total(known, round_total(total(known), places), places), strict=True))
 
 
 class DayRows(NamedTuple):

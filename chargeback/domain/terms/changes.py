@@ -7,7 +7,9 @@ from typing import Any
 
 from chargeback.domain.catalogue.changes import named_changes
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.journals.posting_rules import PostingRules
 from chargeback.domain.money.exact import ZERO
+from chargeback.domain.terms.approvals import needs_approval
 from chargeback.domain.terms.shared_costs import Per, SharedCost, active, amount
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
@@ -27,7 +29,49 @@ def _named(terms: Terms) -> dict[str, Any]:
     }
     costs = {f"shared cost {each.cost_id}": each for each in terms.shared_costs}
     budgets = {f"budget {each.id}": each for each in terms.budgets}
-    return {**rates, **costs, **budgets, "closing rules": terms.closing, "reconciliation": terms.reconciliation}
+    rules = {"closing rules": terms.closing, "reconciliation": terms.reconciliation, "issuer": terms.issuer}
+    approvals = {f"approval from {each.first_period}": each for each in terms.approvals}
+    posting = _posting(terms.posting) if terms.posting else {}
+    owners = {f"owners of {each.cost_centre}": each for each in terms.ownership.centres}
+    return {**rates, **costs, **budgets, **rules, **approvals, **posting, **owners}
+
+
+def _posting(rules: PostingRules) -> dict[str, Any]:
+    entries: dict[str, Any] = {"posting: issuing entity": rules.issuing, "posting: companies": rules.companies}
+    for each in rules.centres:
+        name = f"posting of {each.cost_centre}"
+        entries[name] = (*entries.get(name, ()), each)
+    return entries
+
+
+def changed_in(period: Month, old: Terms, new: Terms, calendar: Calendar, card: str) -> list[str]:
+    """The exchange rates and shared costs by which a period costs something else; `card`: the rate card's currency."""
+    before, after = (
+        {cost_id: _in_period(cost, period, calendar) for cost_id, cost in _costs(each).items()} for each in (old, new)
+    )
+    costs = [
+        f"shared cost {cost_id} {kind}" for cost_id, kind in named_changes(_charged_of(before), _charged_of(after))
+    ]
+    return [*_changed_rates(period, old, new, calendar, card), *costs]
+
+
+def _charged_of(costs: Mapping[str, tuple[Any, ...] | None]) -> dict[str, tuple[Any, ...]]:
+    return {cost_id: charged for cost_id, charged in costs.items() if charged is not None}
+
+
+def _changed_rates(period: Month, old: Terms, new: Terms, calendar: Calendar, card: str) -> Iterator[str]:
+    books = calendar.currency(period)
+    for currency in sorted({card, *(cost.currency for cost in (*old.shared_costs, *new.shared_costs))} - {books}):
+        like = ExchangeRate(currency, books, ZERO, "", "")
+        if _value(_rate(old, period, like)) != _value(_rate(new, period, like)):
+            yield f"exchange rate {currency}/{books}"
+
+
+def no_longer_approved(periods: Sequence[Month], old: Terms, new: Terms) -> Iterator[Month]:
+    """The periods, of these, that have to be approved before they close and would not have to be any more."""
+    for period in periods:
+        if needs_approval(old.approvals, period) and not needs_approval(new.approvals, period):
+            yield period
 
 
 def too_late(closed: Mapping[Month, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:

@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.cost_centres.tree import UNALLOCATED, with_ancestors
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.deployments.served_model import without_snapshot
@@ -19,6 +20,9 @@ from chargeback.domain.time.months import NO_MONTH, Month
 
 AMOUNT_DECIMALS = 6
 """With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.reports.rows`."""
+
+USE_DECIMALS = 12
+"""The places of a measured use where it is printed."""
 
 LARGEST_COST = Decimal(10) ** 12
 """A larger cost in a month is refused; up to this amount every file is exact, at any exchange rate."""
@@ -155,6 +159,7 @@ class SharedCost:
         nets: the cost of the usage that counts, at contracted prices, when the price was found; usage that came since
             reduces the price. None: it stays as it is.
         source: where the price was read.
+        verified: how the price is known; None where nobody said, or where it is a fee of your own.
     """
 
     cost_id: str
@@ -176,6 +181,7 @@ class SharedCost:
     corrects: Month = NO_MONTH
     nets: Decimal | None = None
     source: str = ""
+    verified: Verified | None = None
 
     def meter_of(self, cost_centre: str) -> str:
         """The meter of a cost centre's part: the kind of cost, or idle capacity."""
@@ -243,6 +249,34 @@ def amount(cost: SharedCost, period: Month, calendar: Calendar) -> Decimal:
     return price if hours == of_all else to_amount(_DIVISION.divide(price * hours, Decimal(of_all)))
 
 
+class Origin(NamedTuple):
+    """A whole shared cost of a period as its source prices it: a price for a unit, and how many units.
+
+    Attributes:
+        price: in the currency of the cost.
+        quantity: at most 12 decimals; times the price it is the whole, but for the rounding of a part of a month.
+        unit: such as `PTU-hours`.
+    """
+
+    price: Decimal
+    quantity: Decimal
+    unit: str
+
+
+def origin(cost: SharedCost, whole: Decimal, period: Month, calendar: Calendar) -> Origin:
+    """How the whole of a cost in a period came about; what is charged once is one unit at the price of the whole."""
+    charged = active(cost, period, calendar)
+    if cost.per is Per.PERIOD or charged is None:
+        return Origin(whole, Decimal(1), "units")
+    thing = "PTU-" if cost.kind is CostKind.PROVISIONED else ""
+    hours = Decimal((charged.after - charged.first) // _HOUR)
+    if cost.per is Per.HOUR:
+        return Origin(cost.price, EXACT.multiply(hours, Decimal(cost.units)), f"{thing}hours")
+    start, end = calendar.bounds(period)
+    months = _DIVISION.divide(hours * cost.units, Decimal((end - start) // _HOUR))
+    return Origin(cost.price, round_total(months, USE_DECIMALS), f"{thing}months")
+
+
 def largest(cost: SharedCost) -> Decimal:
     """The most that a cost can be in a month."""
     price = EXACT.multiply(abs(cost.price), Decimal(cost.units))
@@ -254,15 +288,29 @@ def to_amount(exact: Decimal) -> Decimal:
     return round_total(exact, AMOUNT_DECIMALS)
 
 
+CAPACITY_MEASURE = "capacity"
+"""What use of provisioned throughput is measured by where its capacity is stated: input tokens, weighted."""
+
+
+def measure_of(cost: SharedCost) -> str:
+    """What the use is measured by that decides who pays: a `BasisMeasure` or capacity; empty where use does not."""
+    if cost.basis in (Basis.EVEN, Basis.FIXED):
+        return ""
+    return CAPACITY_MEASURE if cost.capacity else _measure(cost).value
+
+
+def _measure(cost: SharedCost) -> BasisMeasure:
+    # Calls of provisioned deployments cost nothing: older files that did not say so meant their tokens.
+    is_free = (cost.kind, cost.measure) == (CostKind.PROVISIONED, BasisMeasure.COST)
+    return BasisMeasure.TOKENS if is_free else cost.measure
+
+
 def measured(cost: SharedCost, usage: Iterable[DirectUsage], charged: Effective) -> dict[str, Decimal]:
     """Cost centre → what it used of the calls that count while the cost was charged.
 
     Capacity that stayed idle is used by the cost centre that is named for it.
     """
-    # Calls of provisioned deployments cost nothing: older files that did not say so meant their tokens.
-    measure = (
-        BasisMeasure.TOKENS if (cost.kind, cost.measure) == (CostKind.PROVISIONED, BasisMeasure.COST) else cost.measure
-    )
+    measure = _measure(cost)
     sums: dict[str, Decimal] = {}
     for each in usage:
         if cost.of.counts(each):

@@ -9,11 +9,16 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from chargeback.domain.access.owners import Ownership
 from chargeback.domain.budgets.budget import Budget, is_plain
 from chargeback.domain.budgets.scopes import WatchedScopes
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
+from chargeback.domain.journals.posting_rules import PostingRules
 from chargeback.domain.money.exact import ZERO, to_text
+from chargeback.domain.terms.approvals import ApprovalSetting
+from chargeback.domain.terms.issuer import ChargeIssuer
+from chargeback.domain.terms.retention import RetentionRule
 from chargeback.domain.terms.shared_costs import SharedCost, active
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.months import Month, dates_of
@@ -48,6 +53,8 @@ class ClosingRules:
         unpriced_amount: likewise of usage that no price covers.
         estimated_percent: estimates may be so much of the cost,
         estimated_amount: or up to this amount.
+        unverified_percent: largest share of its cost that may rest on prices that neither the provider's list nor an
+            invoice shows; None: any.
         rate_age: by how much an exchange rate may be older than the period's last day.
     """
 
@@ -59,14 +66,22 @@ class ClosingRules:
     unpriced_amount: Decimal | None = None
     estimated_percent: Decimal = Decimal(1)
     estimated_amount: Decimal = Decimal(100)
+    unverified_percent: Decimal | None = None
 
 
 class Terms:
     """One version of the terms; never changes once made. None of them takes part in rating.
 
     Attributes:
-        digest: SHA-256 over the content in canonical form: equal meaning, equal digest. How a period is reconciled is
-            no part of it, because it changes no amount.
+        retention: how long closed periods are kept; None where nobody says.
+        posting: how a closed period becomes journal documents; None where nobody says.
+        ownership: who owns which cost centre.
+        filed_budgets: those of the files.
+        made_budgets: those that people made beside the files.
+        budgets: both.
+        digest: SHA-256 over the content in canonical form: equal meaning, equal digest. How a period is reconciled
+            and posted, who charges it, who may see it, and budgets that were made beside the files are no part of it,
+            because they change no amount.
     """
 
     def __init__(
@@ -77,12 +92,25 @@ class Terms:
         budgets: Sequence[Budget] = (),
         closing: ClosingRules | None = None,
         reconciliation: ReconciliationRules | None = None,
+        approvals: Sequence[ApprovalSetting] = (),
+        retention: RetentionRule | None = None,
+        posting: PostingRules | None = None,
+        issuer: ChargeIssuer | None = None,
+        ownership: Ownership | None = None,
+        made_budgets: Sequence[Budget] = (),
     ) -> None:
         self.exchange_rates = tuple(exchange_rates)
         self.shared_costs = tuple(shared_costs)
-        self.budgets = tuple(budgets)
+        self.filed_budgets = tuple(budgets)
+        self.made_budgets = tuple(made_budgets)
+        self.budgets = (*self.filed_budgets, *self.made_budgets)
         self.closing = closing or ClosingRules()
         self.reconciliation = reconciliation or ReconciliationRules()
+        self.approvals = tuple(approvals)
+        self.retention = retention
+        self.posting = posting
+        self.issuer = issuer or ChargeIssuer()
+        self.ownership = ownership or Ownership()
         self.digest = _digest(self)
 
     @cached_property
@@ -92,13 +120,12 @@ class Terms:
 
     def with_shared_costs(self, costs: Sequence[SharedCost]) -> "Terms":
         """The same terms with further shared costs."""
-        return Terms(
-            exchange_rates=self.exchange_rates,
-            shared_costs=[*self.shared_costs, *costs],
-            budgets=self.budgets,
-            closing=self.closing,
-            reconciliation=self.reconciliation,
-        )
+        return self._with(shared_costs=[*self.shared_costs, *costs])
+
+    def with_made_budgets(self, made: Sequence[Budget]) -> "Terms":
+        """The same terms with these budgets beside those of the files; one with the id of a filed one is left out."""
+        filed = {each.id for each in self.filed_budgets}
+        return self._with(made_budgets=[each for each in made if each.id not in filed])
 
     def reaching_back_to(self, period: Month) -> "Terms":
         """The terms for usage of a time before the books: nothing was shared then.
@@ -114,12 +141,7 @@ class Terms:
             for rate in earliest.values()
             if rate.date > last
         ]
-        return Terms(
-            exchange_rates=[*reaching, *self.exchange_rates],
-            budgets=self.budgets,
-            closing=self.closing,
-            reconciliation=self.reconciliation,
-        )
+        return self._with(exchange_rates=[*reaching, *self.exchange_rates], shared_costs=())
 
     def rate_for(self, period: Month, from_currency: str, to_currency: str) -> ExchangeRate:
         """The latest rate that is dated on or before the last day of a period.
@@ -142,6 +164,22 @@ class Terms:
             )
         return max(known, key=lambda rate: rate.date)
 
+    def _with(self, **changed: Any) -> "Terms":
+        names = (
+            "exchange_rates",
+            "shared_costs",
+            "made_budgets",
+            "closing",
+            "reconciliation",
+            "approvals",
+            "retention",
+            "posting",
+            "issuer",
+            "ownership",
+        )
+        kept = {name: getattr(self, name) for name in names} | {"budgets": self.filed_budgets}
+        return Terms(**(kept | changed))
+
 
 def rates_of(terms: Terms, period: Month, calendar: Calendar, card: str) -> list[ExchangeRate]:
     """The rates that a period is converted at, by currency; `card` is the currency of the rate card.
@@ -158,9 +196,17 @@ def age_of(rate: ExchangeRate, period: Month) -> timedelta:
     return date.fromisoformat(dates_of(period)[-1]) - date.fromisoformat(rate.date)
 
 
+_LATER = frozenset({"verified", "unverified_percent"})
+"""Fields that came later: where nobody sets one, the digest is what it was without it."""
+
+
 def _digest(terms: Terms) -> str:
-    budgets = tuple(map(_said_of_a_budget, terms.budgets))
-    content = (terms.exchange_rates, terms.shared_costs, budgets, terms.closing)
+    budgets = tuple(map(_said_of_a_budget, terms.filed_budgets))
+    content: tuple[Any, ...] = (terms.exchange_rates, terms.shared_costs, budgets, terms.closing)
+    if terms.approvals:  # without any, the digest is what it was before there were any
+        content = (*content, terms.approvals)
+    if terms.retention:  # likewise
+        content = (*content, terms.retention)
     canonical = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -186,7 +232,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        said = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: _plain(each) for name, each in said.items() if each is not None or name not in _LATER}
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, tuple):

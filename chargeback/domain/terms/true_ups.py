@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import msgspec
 
+from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.deployments.deployment import PROVISIONED
 from chargeback.domain.invoice.reconciliation import CAPACITY, OTHER_METERS, Sku, Variance, is_known
 from chargeback.domain.money.exact import EXACT, ZERO, round_to_total, to_text, total
@@ -174,6 +175,7 @@ def costs_of(
         basis=Basis.USAGE,
         period=period,
         source=source,
+        verified=Verified.INVOICE,
     )
     found: list[SharedCost] = []
     for part, selection in zip(parts, _selections(parts), strict=True):

@@ -31,6 +31,12 @@ def month_of(date: BookDate) -> Month:
     return Month(date[:7])
 
 
+def months_between(first: Month, last: Month) -> list[Month]:
+    """The months of a span, both included, ascending."""
+    start, end = (12 * int(each[:4]) + int(each[5:]) - 1 for each in (first, last))
+    return [Month(f"{number // 12:04}-{number % 12 + 1:02}") for number in range(start, end + 1)]
+
+
 def dates_of(period: Month) -> list[BookDate]:
     """Every date of the month, ascending. Raises `InvalidConfig` like `month`."""
     year, number = map(int, month(period).split("-"))

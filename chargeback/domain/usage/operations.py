@@ -51,9 +51,12 @@ Any other POST that succeeded is unsettled without usage: also one of an operati
 """
 
 _FAMILIES = ("chat", "images", "audio", "fine_tuning")
-_PATH = re.compile(r"^/openai/(?:v1/)?(?:deployments/([^/]+)/)?(.*)$", re.IGNORECASE)
+# An API may have any path, and the one of a team that is only metered need not end with openai: what stands before the
+# first openai/, v1/ or deployments/ is the API's own.
+_ABOVE = r"^/(?:[^?]*?/)??(?:openai/(?:v1/)?|v1/|(?=deployments/))"
+_PATH = re.compile(_ABOVE + r"(?:deployments/([^/]+)/)?(.*)$", re.IGNORECASE)
 _CREATED = re.compile(
-    r"^/openai/(?:v1/)?(?:responses|batches|fine_tuning/jobs)/(?!(?:compact|input_tokens)/?$)[^/]+", re.IGNORECASE
+    _ABOVE + r"(?:responses|batches|fine_tuning/jobs)/(?!(?:compact|input_tokens)/?$)[^/]+", re.IGNORECASE
 )
 _ODD = re.compile(r"^[.]+$|[%\\]")
 

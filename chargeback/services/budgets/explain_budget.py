@@ -24,12 +24,13 @@ from chargeback.domain.budgets.state import (
 )
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.outlook.forecast import Estimate
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import BookDate, UtcDay, days_between, utc_day
 from chargeback.domain.time.months import month_of
 from chargeback.services.budgets.day_amounts import DayAmounts, day_amounts
 from chargeback.services.budgets.forecasts import HISTORY_DAYS, Forecasts, is_forecast
-from chargeback.services.budgets.states import Overrides, books_clock
+from chargeback.services.budgets.states import Overrides, books_clock, expected_of
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.ports.counter import Counter
@@ -90,6 +91,7 @@ class ExplainedBudget:
         dates: those of the current window on which something was spent, ascending.
         windows: the ones that decide what is carried into the current one, ascending.
         steps: every step, in the budget's order.
+        forecast: what the window is expected to end with, where a step rests on it.
     """
 
     clock: BooksClock
@@ -97,6 +99,7 @@ class ExplainedBudget:
     dates: Sequence[SpendOfDate]
     windows: Sequence[ExplainedWindow]
     steps: Sequence[ExplainedStep]
+    forecast: Estimate | None = None
 
 
 class BudgetExplainer:
@@ -119,7 +122,7 @@ class BudgetExplainer:
         spend = {day: each.spend for day, each in dates.items()}
         overrides = await self._overrides.all()
         forecasts = await Forecasts(seconds=math.inf).of([(budget, spend)] if is_forecast(budget) else [], clock)
-        state = state_of(budget, clock, spend, overrides, forecasts.get(budget.id))
+        state = state_of(budget, clock, spend, overrides, expected_of(forecasts, budget))
         past = past_windows(budget, clock, spend, overrides)
         return ExplainedBudget(
             clock,
@@ -127,6 +130,7 @@ class BudgetExplainer:
             [each for day, each in sorted(dates.items()) if day in state.window],
             [ExplainedWindow(window, carried_into(budget, past[:number])) for number, window in enumerate(past)],
             [ExplainedStep(step, reached_at(step, state.limit), step in state.reached) for step in budget.steps],
+            forecasts.get(budget.id),
         )
 
     async def _dates(

@@ -9,13 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from chargeback.domain.budgets.budget import Budget, Measure
-from chargeback.domain.budgets.state import BooksClock, Spend
-from chargeback.domain.budgets.windows import Window, window_of
-from chargeback.domain.money.exact import EXACT, total
+from chargeback.domain.budgets.state import BooksClock, Spend, begun_on
+from chargeback.domain.budgets.windows import window_of
+from chargeback.domain.money.exact import EXACT, ZERO, total
+from chargeback.domain.outlook.forecast import Estimate
 from chargeback.services.forecasting.spend_history import WEEKS
+
+if TYPE_CHECKING:
+    from chargeback.services.forecasting.coming_spend import ComingSpend
 
 HISTORY_DAYS = 7 * WEEKS
 """How far back a pattern is looked for."""
@@ -23,21 +28,24 @@ HISTORY_DAYS = 7 * WEEKS
 SECONDS_A_TIME = 2.0
 """How long one evaluation works on models; with a day of 24 hours there is time for all."""
 
-_CENT = Decimal("0.01")
 _DAY = timedelta(days=1)
 
+SpendOfDates = Mapping[date, Spend]
 
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """What a scope will probably spend until its window ends, as known when a date began.
+
+@dataclass(slots=True)
+class _Known:
+    """The model of a budget on a date, with the latest forecast that was made with it.
 
     Attributes:
-        with_today: on that date and on those after it.
-        after_today: on those after it alone.
+        coming: None where less than a week of whole days is known.
+        spent: before today and today; `estimate` was made of it.
     """
 
-    with_today: float
-    after_today: float
+    budget: Budget
+    coming: "ComingSpend | None"
+    spent: tuple[Decimal, Decimal] | None = None
+    estimate: Estimate | None = None
 
 
 class Forecasts:
@@ -46,26 +54,31 @@ class Forecasts:
     def __init__(self, *, seconds: float = SECONDS_A_TIME) -> None:
         self._seconds = seconds
         self._today: date | None = None
-        self._coming: dict[str, tuple[Budget, Coming | None]] = {}
+        self._known: dict[str, _Known] = {}
 
-    async def of(self, budgets: Sequence[tuple[Budget, Mapping[date, Spend]]], clock: BooksClock) -> dict[str, Decimal]:
-        """Budget → what its window is expected to end with; budgets without a forecast yet are left out."""
+    async def of(
+        self, budgets: Sequence[tuple[Budget, SpendOfDates]], clock: BooksClock, *, seconds: float | None = None
+    ) -> dict[str, Estimate]:
+        """Budget → what its window is expected to end with; budgets without a forecast yet are left out.
+
+        `seconds`: how long to work on models, if that is not as long as usual.
+        """
         if self._today != clock.today:
-            self._today, self._coming = clock.today, {}
-        new = [each for each in budgets if each[0].id not in self._coming or self._coming[each[0].id][0] != each[0]]
+            self._today, self._known = clock.today, {}
+        new = [each for each in budgets if each[0].id not in self._known or self._known[each[0].id].budget != each[0]]
         if new:
-            await asyncio.to_thread(self._model, new, clock.today)
-        found: dict[str, Decimal] = {}
+            await asyncio.to_thread(self._model, new, clock.today, self._seconds if seconds is None else seconds)
+        found: dict[str, Estimate] = {}
         for budget, spend in budgets:
-            _, coming = self._coming.get(budget.id, (budget, None))
-            if coming is not None:
-                found[budget.id] = _expected(coming, spend, window_of(budget.every, clock.today), clock.today)
+            known = self._known.get(budget.id)
+            if known is not None and known.coming is not None:
+                found[budget.id] = _estimate(known, known.coming, spend, clock)
         return found
 
-    def _model(self, budgets: Sequence[tuple[Budget, Mapping[date, Spend]]], today: date) -> None:
-        until = time.monotonic() + self._seconds
+    def _model(self, budgets: Sequence[tuple[Budget, SpendOfDates]], today: date, seconds: float) -> None:
+        until = time.monotonic() + seconds
         for budget, spend in budgets:
-            self._coming[budget.id] = budget, _coming(spend, window_of(budget.every, today), today)
+            self._known[budget.id] = _Known(budget, _coming(spend, budget, today))
             if time.monotonic() >= until:
                 return
 
@@ -75,25 +88,27 @@ def is_forecast(budget: Budget) -> bool:
     return any(step.of is Measure.FORECAST for step in budget.steps)
 
 
-def _coming(spend: Mapping[date, Spend], window: Window, today: date) -> Coming | None:
-    """The expected spend of the coming days; None where less than a week of whole days is known."""
-    import numpy as np  # with the statistics library: seconds, for those who forecast alone
-
+def _coming(spend: SpendOfDates, budget: Budget, today: date) -> "ComingSpend | None":
+    """The spend of the coming days; None where less than a week of whole days is known."""
+    # With the statistics library: seconds, for those who forecast alone.
+    from chargeback.services.forecasting.coming_spend import ComingSpend
     from chargeback.services.forecasting.spend_models import paths_of
 
     first = min((day for day, spent in spend.items() if spent.known), default=today)
     days = min((today - first).days, HISTORY_DAYS)
     past = [spend.get(today - number * _DAY, Spend()).known for number in range(days, 0, -1)]
     weekday = (today - days * _DAY).weekday()
-    _, paths = paths_of([float(cost) for cost in past], weekday, (window.after - today).days)
-    if paths is None:
-        return None
-    return Coming(float(np.median(paths.sum(axis=1))), float(np.median(paths[:, 1:].sum(axis=1))))
+    _, paths = paths_of([float(cost) for cost in past], weekday, (window_of(budget.every, today).after - today).days)
+    return None if paths is None else ComingSpend.of(paths)
 
 
-def _expected(coming: Coming, spend: Mapping[date, Spend], window: Window, today: date) -> Decimal:
+def _estimate(known: _Known, coming: "ComingSpend", spend: SpendOfDates, clock: BooksClock) -> Estimate:
     """The spend of the window so far with the coming days; today cannot end below what is already spent."""
-    before = total(spent.known for day, spent in spend.items() if window.first <= day < today)
-    spent_today = float(spend.get(today, Spend()).total)
-    rest = Decimal(max(coming.with_today, spent_today + coming.after_today))
-    return EXACT.add(before, rest.quantize(_CENT, ROUND_HALF_EVEN))
+    first = max(window_of(known.budget.every, clock.today).first, begun_on(known.budget, clock))
+    before = total(spent.known for day, spent in spend.items() if first <= day < clock.today)
+    today = spend.get(clock.today, Spend()).total
+    if known.estimate is None or known.spent != (before, today):
+        can_only_rise = min((spent.known for spent in spend.values()), default=ZERO) >= 0
+        least = EXACT.add(before, today) if can_only_rise else None
+        known.spent, known.estimate = (before, today), coming.estimate(before, today, least)
+    return known.estimate

@@ -1,15 +1,11 @@
 """Has work done soon after something happened, without whoever it happened to waiting for it."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 
 from chargeback.domain.errors import ChargebackError
-from chargeback.log_line import log_line
 from chargeback.services.running.bulkheads import reason_of
-
-log = logging.getLogger(__name__)
 
 SHORTEST = 1.0
 """Seconds from one beginning of the work to the next."""
@@ -25,15 +21,29 @@ REPORTED_EVERY = 60.0
 
 
 class Nudges:
-    """Does the work once after any number of nudges, never twice at a time, at most once a second.
+    """Does the work once after any number of nudges, never twice at a time, and not too often.
 
-    A failure is logged, at most once a minute, and left to the next nudge and to the timer that does the same work.
+    A failure is reported, at most once a minute, and left to the next nudge and to the timer that does the same work.
     The work returns what went wrong, "" if nothing did, or raises it.
     """
 
-    def __init__(self, work: Callable[[], Awaitable[str]], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        work: Callable[[], Awaitable[str]],
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        shortest: float = SHORTEST,
+        longest: float = LONGEST,
+        share: float | None = None,
+    ) -> None:
+        """`report` is told why the work failed; `shortest`, `longest` and `share`: see the constants."""
         self._work = work
+        self._say = report
         self._clock = clock
+        self._shortest = shortest
+        self._longest = longest
+        self._share = share
         self._wanted = False
         self._next = float("-inf")
         self._next_report = float("-inf")
@@ -57,15 +67,15 @@ class Nudges:
             self._wanted = False
             began = self._clock()
             try:
-                async with asyncio.timeout(LONGEST):
+                async with asyncio.timeout(self._longest):
                     fault = await self._work()
             except (ChargebackError, TimeoutError) as error:
                 fault = reason_of(error)
-            self._next = began + max(SHORTEST, SHARE * (self._clock() - began))
+            self._next = began + max(self._shortest, (self._share or SHARE) * (self._clock() - began))
             if fault:
                 self._report(fault)
 
     def _report(self, fault: str) -> None:
         if self._clock() >= self._next_report:
             self._next_report = self._clock() + REPORTED_EVERY
-            log_line(log, "decisions_late", level=logging.WARNING, reason=fault)
+            self._say(fault)

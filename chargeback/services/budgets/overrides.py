@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chargeback.domain.budgets.budget import Budget, Override
-from chargeback.domain.errors import ChargebackError, Superseded
+from chargeback.domain.errors import InvalidRequest, NotThere, Superseded
 from chargeback.domain.money.exact import to_text
 from chargeback.log_line import log_line
 from chargeback.services.ports.control import Catalogues, Control
@@ -89,11 +89,13 @@ class BudgetOverrides:
         return [msgspec.convert(document, OverrideHistory) for document in await self._control.all(KIND)]
 
     async def make(self, asked: OverrideRequest, now: datetime) -> MadeOverride:
-        """Change the limit of a budget from now on; raises `ChargebackError` where that makes no sense."""
+        """Change the limit of a budget from now on; raises `InvalidRequest` where that makes no sense, `NotThere`."""
         budget = await self._budget(asked.budget, now)
         made = MadeOverride(asked.amount, now, asked.until, asked.by.strip(), asked.reason.strip())
         while True:
             history, token = await self._history(budget.id)
+            if made in history.made:
+                return made  # the answer was lost, or whoever waited for it was killed
             _require_sense(made, history)
             added = replace(history, made=(*history.made, made))
             try:
@@ -122,7 +124,7 @@ class BudgetOverrides:
         found = next((each for each in budgets if each.id == name), None)
         if found is None:
             known = ", ".join(sorted(each.id for each in budgets)) or "none"
-            raise ChargebackError(f"{name!r} is no budget that holds now or later; there are: {known}")
+            raise NotThere(f"{name!r} is no budget that holds now or later; there are: {known}")
         return found
 
 
@@ -135,16 +137,16 @@ def _require_sense(made: MadeOverride, history: OverrideHistory) -> None:
     last = history.made[-1] if history.made else None
     exponent = made.amount.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < _PLACES or abs(made.amount) >= _LARGEST:
-        raise ChargebackError(f"{made.amount} is no amount of money with two places at most")
+        raise InvalidRequest(f"{made.amount} is no amount of money with two places at most")
     if not made.by or not made.reason:
-        raise ChargebackError("an override says who made it and why")
+        raise InvalidRequest("an override says who made it and why")
     if made.until <= made.start:
-        raise ChargebackError(f"{made.until.isoformat()} is over: an override ends in the future")
+        raise InvalidRequest(f"{made.until.isoformat()} is over: an override ends in the future")
     if made.until - made.start > LONGEST:
-        raise ChargebackError(
+        raise InvalidRequest(
             f"an override may last {LONGEST.days} days at most; change the amount in budgets.yaml for longer"
         )
     if last is not None and made.start <= last.start:
-        raise ChargebackError(f"another override was made at {last.start.isoformat()}, which is not before now")
+        raise InvalidRequest(f"another override was made at {last.start.isoformat()}, which is not before now")
     if not made.amount and (last is None or last.until <= made.start or not last.amount):
-        raise ChargebackError(f"{to_text(made.amount)} changes nothing: no override is in force that it could end")
+        raise InvalidRequest(f"{to_text(made.amount)} changes nothing: no override is in force that it could end")

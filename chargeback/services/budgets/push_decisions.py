@@ -1,6 +1,7 @@
 """Tells each gateway region what budgets decide about the calls of each product."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,12 @@ from typing import Protocol
 
 from chargeback.domain.budgets.decisions import DecisionText, Product, decision_text
 from chargeback.domain.errors import StoreUnavailable
+from chargeback.log_line import log_line
 from chargeback.services.budgets.states import Evaluation
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.ports.gateways import DecisionStore
+
+log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 50.0
 """What did not change is sent again after so long: each minute, as gateways believe a string for three minutes."""
@@ -199,6 +203,11 @@ class DecisionPusher:
     def _is_due(self, region: str, product: str, text: str) -> bool:
         entries, at = self._sent.get((region, product), ("", float("-inf")))
         return entries != _entries(text) or self._clock() - at >= AGAIN_SECONDS
+
+
+def report_late_decisions(reason: str) -> None:
+    """Log that calls were counted, and that not every gateway knows what follows."""
+    log_line(log, "decisions_late", level=logging.WARNING, reason=reason)
 
 
 def _entries(text: str) -> str:

@@ -20,7 +20,7 @@ from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import Month, dates_of, month_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.budgets.forecasts import HISTORY_DAYS, Forecasts, is_forecast
-from chargeback.services.budgets.states import books_clock
+from chargeback.services.budgets.states import books_clock, expected_of
 from chargeback.services.ports.counter import CountedLine
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.running.progress import Progress, ignore_progress
@@ -136,7 +136,7 @@ class _BudgetMonth:
         if self._forecasts is None:
             return None
         found = await self._forecasts.of([(self.replay.budget, self.replay.spend)], clock)
-        return found.get(self.replay.budget.id)
+        return expected_of(found, self.replay.budget)
 
     def _converted(self, used: HourUsed, day: date) -> HourUsed:
         currency = self._in_force.current.currency

@@ -1,8 +1,10 @@
 """The state of every budget in force, derived from spend alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol
 
@@ -10,6 +12,7 @@ from chargeback.domain.budgets.budget import Budget, Override
 from chargeback.domain.budgets.state import BooksClock, BudgetState, Spend, first_date, state_of
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT
+from chargeback.domain.outlook.forecast import Estimate
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate
@@ -34,11 +37,21 @@ class Evaluation:
         clock: the moment.
         states: those of the budgets in force, in the order of the configuration.
         unknown: budget → why nobody can say how it stands.
+        spend: budget → what its scope spent by date, in the budget's currency: what the states are derived from.
+        forecasts: budget → what its window is expected to end with, where a step rests on it.
+        overrides: budget → every change of its limit, whenever it holds or held.
     """
 
     clock: BooksClock
     states: tuple[BudgetState, ...]
     unknown: Mapping[str, str] = field(default_factory=dict)
+    spend: Mapping[str, Mapping[date, Spend]] = field(default_factory=dict)
+    forecasts: Mapping[str, Estimate] = field(default_factory=dict)
+    overrides: Mapping[str, Sequence[Override]] = field(default_factory=dict)
+
+    def overrides_of(self, budget: Budget) -> tuple[Override, ...]:
+        """Every change of a budget's limit."""
+        return tuple(self.overrides.get(budget.id, ()))
 
 
 class BudgetStates:
@@ -73,10 +86,34 @@ class BudgetStates:
         for override in overrides:
             by_budget.setdefault(override.budget, []).append(override)
         states = (
-            state_of(each, clock, converted[each.id], by_budget.get(each.id, ()), forecasts.get(each.id))
+            state_of(each, clock, converted[each.id], by_budget.get(each.id, ()), expected_of(forecasts, each))
             for each in known
         )
-        return Evaluation(clock, tuple(states), unknown)
+        return Evaluation(clock, tuple(states), unknown, converted, forecasts, by_budget)
+
+    async def forecast(
+        self, budgets: Sequence[Budget], now: datetime, *, seconds: float | None = None
+    ) -> dict[str, Estimate]:
+        """What the windows of budgets are expected to end with, also where no step rests on that.
+
+        Budgets without a forecast yet are left out, and so are those of which nobody can say how they stand.
+        `seconds`: see `Forecasts.of`.
+        """
+        catalogue, terms = await self._catalogues.current(), await self._catalogues.terms()
+        clock = books_clock(catalogue.calendar, now)
+        first = min([clock.today - timedelta(days=HISTORY_DAYS), *(first_date(each, clock) for each in budgets)])
+        spend = await self._spend.by_date(terms.watched, BookDate(first.isoformat()), now, catalogue.currency)
+        converted: list[tuple[Budget, Mapping[date, Spend]]] = []
+        for budget in budgets:
+            with suppress(InvalidConfig):
+                converted.append((budget, _in_currency_of(budget, spend, terms)))
+        return await self._forecasts.of(converted, clock, seconds=seconds)
+
+
+def expected_of(forecasts: Mapping[str, Estimate], budget: Budget) -> Decimal | None:
+    """What the window of a budget is expected to end with; None where nobody can tell yet."""
+    found = forecasts.get(budget.id)
+    return found.expected if found else None
 
 
 def books_clock(calendar: Calendar, now: datetime) -> BooksClock:

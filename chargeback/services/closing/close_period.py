@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, StoreUnavailable, Superseded
+from chargeback.domain.periods.approval import closing_faults
 from chargeback.domain.periods.lifecycle import (
     BillingPeriod,
     PeriodChange,
@@ -31,6 +32,7 @@ from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
 from chargeback.log_line import log_line
+from chargeback.services.closing.approve_period import TIMER, UNSIGNED, Signatures, lapse, signatures_of
 from chargeback.services.closing.draft_attempts import DraftAttempts
 from chargeback.services.closing.file_period import (
     Staged,
@@ -42,6 +44,8 @@ from chargeback.services.closing.file_period import (
 from chargeback.services.closing.finish_days import Accepted, ClosingBooks, ClosingRequest
 from chargeback.services.closing.invoice_gate import against_invoice
 from chargeback.services.closing.late_changes import LateChange, fences_of, late_changes
+from chargeback.services.closing.remedies import APPROVE
+from chargeback.services.closing.unverified_gate import accept_unverified, require_verified_draft, said_unverified
 from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports.control import Version
 from chargeback.services.ports.reports import Reports
@@ -53,7 +57,6 @@ from chargeback.services.running.set_aside import SetAside, Stage
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 4
-TIMER = "close_periods"
 
 
 class Publish(Protocol):
@@ -68,6 +71,7 @@ class Publish(Protocol):
         progress: Progress,
         *,
         is_closed: bool,
+        signatures: Signatures = UNSIGNED,
     ) -> Manifest:
         """The manifest of what was written, itself written last."""
 
@@ -80,6 +84,7 @@ class _Basis:
     own: dict[UtcDay, str]
     late: list[LateChange]
     true_up: str
+    signatures: Signatures
 
     @property
     def true_ups(self) -> dict[Month, str]:
@@ -123,6 +128,8 @@ class Closer:
         known, token = await self.closing_books.periods.get(period)
         if known.state is not PeriodState.CLOSED:
             accepted = await self.closing_books.require_closable(period, request)
+            rules = (await self.closing_books.catalogues.terms()).closing
+            await require_verified_draft(period, request, rules, self.reports)
             await self._close(known, token, request, accepted, progress)
         return await self.finish_filing(period)
 
@@ -183,7 +190,8 @@ class Closer:
         except Exception as error:
             change = PeriodChange("given up", request.now, request.by, reason_of(error))
             with suppress(StoreUnavailable):  # then it has died, and ends as one that was killed
-                if await self.closing_books.periods.give_up(known.month, attempt, change):
+                await self.closing_books.periods.give_up(known.month, attempt, change)
+                if (await self.closing_books.periods.get(known.month))[0].attempt != attempt:
                     await staged.clear()
             raise
 
@@ -203,8 +211,13 @@ class Closer:
             basis = await self._basis(period, request, accepted)
             closing = begun(known, attempt, basis.version.name, began)
             token = await self.closing_books.periods.swap(closing, token)
-            made = await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
+            signed = basis.signatures.closed_by(request.by, request.now, request.override, accepted.facts)
+            made = await self.publish(
+                period, staged, basis.version, basis.late, progress, is_closed=True, signatures=signed
+            )
             await self._require_invoice(period, basis.version, made, accepted)
+            accepted = accept_unverified(made, basis.version.terms.closing, request, accepted)
+            await self._require_approved(closing, token, basis, made, request)
             if await self._basis(period, request, accepted) == basis:
                 break
             # What came meanwhile may be beyond the tolerance, and beyond what was overridden.
@@ -220,7 +233,7 @@ class Closer:
         closed = concluded(
             closing, manifest, basis.fences(period), ended, true_up=basis.true_up, true_ups=basis.true_ups
         )
-        await self._conclude(closed, token, staged)
+        await self._conclude(closed, token, staged, made)
 
     async def _require_invoice(self, period: Month, version: Version, made: Manifest, accepted: Accepted) -> None:
         """Compare the finished files with the invoice: what they charge may be known only now."""
@@ -228,6 +241,17 @@ class Closer:
             rules = version.terms.reconciliation
             found = await against_invoice(self.closing_books.control, period, rules, Decimal(made.contracted))
             accepted.require_no_more(period, found)
+
+    async def _require_approved(
+        self, closing: BillingPeriod, token: str, basis: _Basis, made: Manifest, request: ClosingRequest
+    ) -> None:
+        """Raise `ClosingRefused` where somebody approved other charges than these; the approval is gone then."""
+        if basis.signatures.approval is None:
+            return
+        if (without := lapse(closing, made, request.by, request.now)) is not None:
+            await self.closing_books.periods.swap(without, token)
+            remedy = APPROVE.format(closing.month)
+            raise ClosingRefused(closing.month, list(closing_faults(without.approval, None, {}, remedy=remedy)))
 
     async def _basis(self, period: Month, request: ClosingRequest, accepted: Accepted) -> _Basis:
         """What the files are made from; raises `ClosingRefused` if anything more is left out than was accepted."""
@@ -237,9 +261,13 @@ class Closer:
         calendar = version.catalogue.calendar
         own = await fences_of(books.books, calendar.utc_days(period))
         late = await late_changes(books.periods, books.books, calendar)
-        return _Basis(version, own, late, await true_up_digest(books.control, period))
+        closer = None if request.by_timer else request.by
+        signatures, unsigned = await signatures_of(books.periods, books.catalogues, period, version, closer)
+        if unsigned:
+            raise ClosingRefused(period, unsigned)
+        return _Basis(version, own, late, await true_up_digest(books.control, period), signatures)
 
-    async def _conclude(self, closed: BillingPeriod, token: str, staged: Staged) -> None:
+    async def _conclude(self, closed: BillingPeriod, token: str, staged: Staged, made: Manifest) -> None:
         try:
             await self.closing_books.periods.swap(closed, token)
         except Superseded as error:
@@ -248,7 +276,14 @@ class Closer:
             if (latest.state, latest.attempt) != (PeriodState.CLOSED, closed.attempt):
                 await staged.clear()
                 raise Superseded(f"another run took over the closing of {closed.month}") from error
-        log_line(log, "closed", about=closed.month, period=closed.month, attempt=closed.attempt)
+        log_line(
+            log,
+            "closed",
+            about=closed.month,
+            period=closed.month,
+            attempt=closed.attempt,
+            unverified=said_unverified(made),
+        )
 
     async def finish_filing(self, period: Month) -> BillingPeriod:
         """The closed period with every file in its place, no draft left, and its final figures in the FinOps hub."""
@@ -257,6 +292,8 @@ class Closer:
             await file_period(known, self.reports, self.closed)
             # What an override left out of it is on its record; nobody can add it any more.
             await SetAside(self.closing_books.control).note(Stage.PUBLISH, period, {})
+            # Before it counts as filed: else nobody would come back for the rest of them.
+            await drop_drafts(period, self.reports)
             with suppress(Superseded):  # by a run that did the same
                 await self.closing_books.periods.swap(filed(known), token)
         await drop_drafts(period, self.reports)

@@ -19,7 +19,7 @@ from chargeback.domain.reports.layout import (
 from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.parallel import for_each
-from chargeback.services.ports.reports import Reports, ReportWriter
+from chargeback.services.ports.reports import OpenReport, Reports, ReportWriter
 from chargeback.services.publishing.files import content_type_of
 
 _OTHER_BYTES = "holds other bytes than it was closed with"
@@ -47,6 +47,10 @@ class Staged:
     def read(self, path: str) -> AsyncIterator[bytes]:
         """A file's content."""
         return self._reports.read(self._to(path))
+
+    async def open(self, path: str) -> OpenReport:
+        """A file, to be read in parts."""
+        return await self._reports.open(self._to(path))
 
     async def remove(self, path: str) -> None:
         """Drop a file."""
@@ -112,12 +116,22 @@ async def differing(period: BillingPeriod, closed: Reports) -> list[str]:
 
 async def files_of(period: BillingPeriod, reports: Reports) -> list[PublishedFile]:
     """The files of a closed period, the manifest last. Raises `PeriodClosed` if the manifest is another one."""
+    path, content = manifest_path(period.month), await _manifest(period, reports)
+    manifest = PublishedFile(path, 1, len(content), period.manifest)
+    return [*msgspec.json.decode(content, type=Manifest).files, manifest]
+
+
+async def manifest_of(period: BillingPeriod, reports: Reports) -> Manifest:
+    """The manifest of a closed period. Raises `PeriodClosed` if it is another one than it was closed with."""
+    return msgspec.json.decode(await _manifest(period, reports), type=Manifest)
+
+
+async def _manifest(period: BillingPeriod, reports: Reports) -> bytes:
     path = manifest_path(period.month)
     content = b"".join([piece async for piece in reports.read(path)])
-    manifest = PublishedFile(path, 1, len(content), sha256(content).hexdigest())
-    if manifest.sha256 != period.manifest:
+    if sha256(content).hexdigest() != period.manifest:
         raise PeriodClosed(f"{path} {_OTHER_BYTES}")
-    return [*msgspec.json.decode(content, type=Manifest).files, manifest]
+    return content
 
 
 async def sha256_of(pieces: AsyncIterator[bytes]) -> str:

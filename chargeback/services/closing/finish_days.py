@@ -17,6 +17,7 @@ from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
 from chargeback.log_line import log_line
+from chargeback.services.closing.approve_period import signatures_of
 from chargeback.services.closing.expired_promises import expired_promises
 from chargeback.services.closing.invoice_gate import against_invoice
 from chargeback.services.closing.remedies import AUDIT, OVERRIDE, REMEDY_OF_STATE
@@ -24,7 +25,7 @@ from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues, Control, Document, Version
 from chargeback.services.running.bulkheads import reason_of
-from chargeback.services.running.set_aside import ROW_OF_LOG, SetAside, Stage
+from chargeback.services.running.set_aside import ROW_OF_LOG, Left, SetAside, Stage
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.post import Poster
@@ -88,6 +89,9 @@ class ClosingBooks:
             reasons = refusals(
                 replace(status, unaudited=finished.marked), request.now, by_timer=request.by_timer, remedy=AUDIT
             )
+        closer = None if request.by_timer else request.by
+        _, unsigned = await signatures_of(self.periods, self.catalogues, period, version, closer)
+        reasons += unsigned
         found = await self._open_items(period, calendar)
         open_items = beyond_tolerance(
             found, rules, dearest_prices(version.catalogue, calendar.time_of(period)), card, REMEDY_OF_STATE
@@ -139,8 +143,7 @@ class ClosingBooks:
                 {f"{each.stage} {each.day} {part}": 1 for part in each.digests()},
             )
             for each in found
-            # A pending call is unsettled in the books, which the tolerance looks at; a row of the log may be of none.
-            if each.stage is not Stage.SETTLE or any(part.startswith(ROW_OF_LOG) for part in each.parts)
+            if _is_of_the_books(each)
         ]
 
     async def _open_items(self, period: Month, calendar: Calendar) -> OpenItems:
@@ -193,11 +196,28 @@ class Accepted:
     facts: tuple[str, ...]
     parts: Mapping[str, int]
 
+    def with_more(self, found: Sequence[Excess]) -> "Accepted":
+        """These items as well, each once."""
+        facts = [each.fact for each in found if each.fact not in self.facts]
+        return Accepted(
+            (*self.facts, *facts), {**self.parts, **{k: n for each in found for k, n in each.parts.items()}}
+        )
+
     def require_no_more(self, period: Month, found: Sequence[Excess]) -> None:
         """Raise `ClosingRefused` if anything was found that nobody accepted: an override covers only what it named."""
         further = [each.fact for each in found if any(n > self.parts.get(part, 0) for part, n in each.parts.items())]
         if further:
             raise ClosingRefused(period, further, override=OVERRIDE)
+
+
+def _is_of_the_books(left: Left) -> bool:
+    """A pending call is unsettled in the books, which the tolerance looks at; a row of the log may be of none.
+
+    A day that could not be packed into a file is whole in the books.
+    """
+    if left.stage is Stage.SETTLE:
+        return any(part.startswith(ROW_OF_LOG) for part in left.parts)
+    return left.stage is not Stage.PACK
 
 
 def _left(fact: str, parts: Mapping[str, int]) -> Excess:

@@ -34,7 +34,7 @@ class _Guarded:
     def __init__(self, reports: Reports, look: Callable[[], Awaitable[None]]) -> None:
         self._reports = reports
         self._look = look
-        self.paths, self.read, self.remove = reports.paths, reports.read, reports.remove
+        self.paths, self.read, self.open, self.remove = reports.paths, reports.read, reports.open, reports.remove
 
     @asynccontextmanager
     async def create(

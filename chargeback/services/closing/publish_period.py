@@ -2,30 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from chargeback.domain.catalogue.payers import Payers
 from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodState
+from chargeback.domain.reports.evidence import CorrectedMonth
 from chargeback.domain.reports.layout import charges_path
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import previous_period
-from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
+from chargeback.services.closing.approve_period import UNSIGNED, Signatures
 from chargeback.services.closing.late_changes import LateChange
-from chargeback.services.periods.periods import Periods
-from chargeback.services.ports.books import Books
+from chargeback.services.closing.lineage import lineage_of
+from chargeback.services.evidence.evidence_files import EvidenceFiles
+from chargeback.services.evidence.write_evidence import ClosingBasis, EvidenceWriter
+from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.control import Catalogues, Control, Version
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.period_inputs import ClosedPeriod, PeriodInputs, Stored
 from chargeback.services.publishing.publish import Writer, publish
+from chargeback.services.publishing.staging import BookedDays
+from chargeback.services.reconciling.check_invoice import check_invoice
 from chargeback.services.reconciling.true_up import true_up_costs
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.set_aside import SetAside, Stage
-from chargeback.services.usage.audit_results import AuditResults
-
-_LINEAGE = ("events", "calls", "duplicates", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +36,23 @@ class Publisher:
     """Publishes periods; see `close_period.Publish`.
 
     Attributes:
+        days: the days of the books, settled or not.
         drafts: the files of open periods.
         closed: the files of closed ones.
         decimals: places of the printed costs.
         writers: write further files from the rows.
+        keeps_evidence: whether the final files come with their evidence.
     """
 
-    books: Books
+    days: BookedDays
     control: Control
     catalogues: Catalogues
-    periods: Periods
+    periods: PeriodDocuments
     drafts: Reports
     closed: Reports
     decimals: int
     writers: Sequence[Writer] = ()
-    disk_limit_mb: int | None = None
+    keeps_evidence: bool = False
 
     async def __call__(
         self,
@@ -58,11 +63,38 @@ class Publisher:
         progress: Progress,
         *,
         is_closed: bool,
+        signatures: Signatures = UNSIGNED,
     ) -> Manifest:
         """Write the files of a period; the manifest appears last."""
+        inputs = await self.inputs(period, version, late, is_closed=is_closed, signatures=signatures)
+        left_out: dict[str, str] = {}
+        witness = self._witness(inputs, into, version, late, signatures) if is_closed and self.keeps_evidence else None
+        manifest = await publish(
+            inputs,
+            witness.recorded(self.days) if witness else self.days,
+            into,
+            writers=self.writers,
+            witness=witness,
+            progress=progress,
+            left_out=left_out,
+        )
+        # A closing looks at what is set aside before it concludes.
+        await SetAside(self.control).note(Stage.PUBLISH, period, left_out)
+        return manifest
+
+    async def inputs(
+        self,
+        period: Month,
+        version: Version,
+        late: Sequence[LateChange],
+        *,
+        is_closed: bool,
+        signatures: Signatures = UNSIGNED,
+    ) -> PeriodInputs:
+        """All that decides the files of a period in addition to the books."""
         before, _ = await self.periods.get(previous_period(period))
         successors = version.catalogue.allocation.successors(version.catalogue.calendar.bounds(period)[0])
-        inputs = PeriodInputs(
+        return PeriodInputs(
             period=period,
             catalogue=version.catalogue,
             past=await self._past(version.terms, period),
@@ -75,21 +107,24 @@ class Publisher:
             previous_manifest=before.manifest,
             successors=successors,
             corrected=[await self._corrected(each, version, successors) for each in late],
-            lineage=await self._lineage(version.catalogue.calendar.utc_days(period)),
+            lineage=await lineage_of(self.control, version.catalogue.calendar.utc_days(period)),
+            approved_by=signatures.approved_by,
+            deeds=signatures.deeds,
+            invoice=await check_invoice(self.control, period, version.terms.reconciliation),
         )
-        left_out: dict[str, str] = {}
-        manifest = await publish(
-            inputs,
-            self.books,
-            into,
-            writers=self.writers,
-            disk_limit_mb=self.disk_limit_mb,
-            progress=progress,
-            left_out=left_out,
-        )
-        # A closing looks at what is set aside before it concludes.
-        await SetAside(self.control).note(Stage.PUBLISH, period, left_out)
-        return manifest
+
+    def _witness(
+        self,
+        inputs: PeriodInputs,
+        into: Reports,
+        version: Version,
+        late: Sequence[LateChange],
+        signatures: Signatures,
+    ) -> EvidenceWriter:
+        approval = msgspec.to_builtins(signatures.approval) if signatures.approval else None
+        corrected = [CorrectedMonth(each.period, each.days, list(each.billed), each.true_up) for each in late]
+        basis = ClosingBasis(version.name, corrected, approval)
+        return EvidenceWriter(inputs, basis, self.control, self.drafts, EvidenceFiles(into))
 
     async def _previous(self, before: BillingPeriod, *, only_closed: bool) -> Stored | None:
         path = charges_path(before.month)
@@ -127,8 +162,3 @@ class Publisher:
         return ClosedPeriod(
             late.period, catalogue, terms, sorted(late.days), billed[0], tuple(billed[1:]), shared, payers, successors
         )
-
-    async def _lineage(self, days: Sequence[UtcDay]) -> dict[str, Any]:
-        """What the last audit of each day read from the ledger."""
-        audits = await AuditResults(self.control).all()
-        return {day: {name: getattr(audits[day], name) for name in _LINEAGE} for day in days if day in audits}

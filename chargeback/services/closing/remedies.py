@@ -3,7 +3,13 @@
 from chargeback.domain.usage.states import LineState
 
 AUDIT = "run `audit --day …` and see why"
+APPROVE = "look at its draft, then `periods approve {}`"
 OVERRIDE = "or close it as it is, on the record: --override --reason TEXT"
+
+VERIFY = (
+    "see `unverified` in the manifest of the draft: compare the prices with an invoice or the provider's list, set"
+    " `verified` in the rate card, then `config apply`"
+)
 
 _SETTLE = "run `settle`, and see why the gateway's log has no counts"
 

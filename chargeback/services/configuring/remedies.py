@@ -14,6 +14,11 @@ MISSING_DEPLOYMENT = (
     " was this"
 )
 
+APPROVAL_KEPT = (
+    "books.yaml: approval: {} has begun and has to be approved before it closes: ask for none from {} on at the"
+    " earliest"
+)
+
 
 def frozen_faults(current: Catalogue, frozen: Mapping[Month, Catalogue]) -> Iterator[str]:
     """How a catalogue contradicts those that closed periods are rated with."""

@@ -31,5 +31,5 @@ def outcome_lines(brought: Brought, terms: str) -> Iterator[str]:
     for period in repost.closed:
         yield (
             f"{period} is closed: what was rated there stays as it is, and usage without a price becomes a correction"
-            f" when it gets one. Where it was billed wrongly: python -m chargeback periods correct {period}"
+            f" when it gets one. Where it was billed wrongly: chargeback periods correct {period}"
         )

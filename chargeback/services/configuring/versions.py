@@ -1,14 +1,19 @@
 """Which configuration is in force and which were before: stored versions never change, and one is current."""
 
+from datetime import datetime
 from hashlib import blake2b
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from chargeback.domain.errors import Superseded
 from chargeback.services.ports.control import Control, Document
 
 KIND = "catalogue"
+ACCESS_FILE = "access.yaml"
+"""The file of a company that says who owns which cost centre, and so names people."""
+
 _CURRENT = "current"
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -32,6 +37,11 @@ class ConfigVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     applied_by: str = ""
     applied_at: str = ""
     replaces: str | UnsetType | None = UNSET
+
+    @property
+    def without_people(self) -> "ConfigVersion":
+        """The same without what names people, for copies that nobody can ever delete."""
+        return replace(self, documents={file: said for file, said in self.documents.items() if file != ACCESS_FILE})
 
     @property
     def fingerprint(self) -> str:
@@ -58,6 +68,14 @@ class ConfigVersions:
         """A version by its name."""
         known = await self._control.get(KIND, name)
         return msgspec.convert(known, ConfigVersion) if known else None
+
+    async def applied_since(self, since: datetime) -> list[tuple[ConfigVersion | None, ConfigVersion]]:
+        """The versions that somebody applied since a moment, each after the applied one before it, if there is one."""
+        known = [msgspec.convert(document, ConfigVersion) for document in await self._control.all(KIND)]
+        by_name = {each.name: each for each in known if each.name and each.applied_at}
+        applied = sorted(by_name.values(), key=lambda each: datetime.fromisoformat(each.applied_at))
+        pairs = zip([None, *applied], applied, strict=False)
+        return [(before, each) for before, each in pairs if datetime.fromisoformat(each.applied_at) >= since]
 
     async def keep(self, version: ConfigVersion) -> None:
         """Store a version under its name. The name has to identify the content: a version already there is the same."""

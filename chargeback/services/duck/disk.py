@@ -1,30 +1,24 @@
-"""Refuses a period that the temporary disk cannot hold, as soon as its rows are known and before the disk fills.
-
-A Flex Consumption instance has 0.8 GB of temporary disk for everything that it runs:
-https://learn.microsoft.com/azure/azure-functions/functions-scale#service-limits.
-"""
+"""Refuses dates that the temporary disk cannot hold, as soon as their charges are known and before the disk fills."""
 
 import shutil
 from pathlib import Path
 
 from chargeback.domain.errors import NoRoom
 
-PEAK_OVER_STAGED = 8
-"""How much larger the folder gets than the staged rows, at 10 000 to 1 000 000 records: `benchmarks.publish`."""
+PEAK_OVER_STAGED = 2.5
+"""How much larger a folder gets than the database with the staged charges: 1.9 to 2.1 in `benchmarks.publish`."""
 
 
-def room_in(folder: Path, limit_mb: int | None) -> int:
-    """Bytes that may be used: the free space there, or less where the host has a limit of its own."""
-    free = shutil.disk_usage(folder).free
-    return free if limit_mb is None else min(free, limit_mb * 1_000_000)
+def room_in(folder: Path, limit_mb: int) -> int:
+    """Bytes that may be used: so many megabytes, or the free space there where that is less."""
+    return min(shutil.disk_usage(folder).free, limit_mb * 1_000_000)
 
 
 def require_room(staged: int, room: int, charges: int) -> None:
-    """Raise `NoRoom` where rows that take `staged` bytes cannot be settled and written within `room` bytes."""
+    """Raise `NoRoom` where charges of some dates that take `staged` bytes cannot be arranged within `room` bytes."""
     needed = staged * PEAK_OVER_STAGED
     if needed > room:
         raise NoRoom(
-            f"{charges:,} charges need about {needed / 1e6:,.0f} MB of temporary disk to be settled, and there are"
-            f" {room / 1e6:,.0f} MB: publish from a machine with more (python -m chargeback publish), see"
-            " 'Size limits' in docs/operations.md"
+            f"{charges:,} charges of a few dates need about {needed / 1e6:,.0f} MB of temporary disk, and there"
+            f" are {room / 1e6:,.0f} MB: see 'Size limits' in docs/operations.md"
         )

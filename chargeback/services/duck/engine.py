@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
-
-import duckdb
+from typing import TYPE_CHECKING, Any, Self
 
 from chargeback.services.duck.connection import connect, translated_errors
-from chargeback.services.duck.statements import fill, literal, statements_of
+from chargeback.services.duck.statements import column_list, fill, literal, quoted, statements_of
+
+if TYPE_CHECKING:
+    import duckdb
 
 Row = tuple[Any, ...]
 Values = Mapping[str, object]
@@ -23,7 +24,7 @@ class Engine:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, statements: Mapping[str, str], words: Mapping[str, object]
+        self, connection: "duckdb.DuckDBPyConnection", statements: Mapping[str, str], words: Mapping[str, object]
     ) -> None:
         self._connection = connection
         self._statements = statements
@@ -62,12 +63,34 @@ class Engine:
         """Another connection to the same database; it does not see temporary tables."""
         return Engine(self._connection.cursor(), self._statements, self._words)
 
+    def speaking(self, package: str, words: Mapping[str, object] | None = None) -> "Engine":
+        """Another connection to the same database, for the statements of another package."""
+        return Engine(self._connection.cursor(), statements_of(package), words or {})
+
+    def interrupt(self) -> None:
+        """End what runs on this connection, from another thread; it raises `TimeoutError` there."""
+        self._connection.interrupt()
+
     def insert(self, table: str, rows: Sequence[Sequence[str | int | Decimal | datetime | None]]) -> None:
         """Add rows to a table: as literals, since binding many values takes longer than parsing them."""
         for start in range(0, len(rows), 1000):
             lines = ", ".join(f"({', '.join(map(literal, row))})" for row in rows[start : start + 1000])
             with translated_errors():
                 self._connection.execute(f"INSERT INTO {table} VALUES {lines}")  # noqa: S608 values are literals
+
+    def show(self, view: str, types: Mapping[str, str], files: Sequence[Path]) -> None:
+        """Make a temporary view of the rows of Parquet files; columns that a file of an older version lacks are null.
+
+        Without files it is empty.
+        """
+        absent = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in types.items())
+        listed = ", ".join(map(quoted, files))
+        read = f"UNION ALL BY NAME FROM read_parquet([{listed}], union_by_name = true)" if files else ""
+        with translated_errors():
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT {column_list(types)}"  # noqa: S608 names and paths of ours
+                f" FROM (SELECT {absent} WHERE false {read})"
+            )
 
     def close(self) -> None:
         """Close the connection, which lets go of the file when it was the last one."""
@@ -96,6 +119,7 @@ def open_engine(
     threads: int = 2,
     is_read_only: bool = False,
     keeps_order: bool = True,
+    spill_limit: int | None = None,
 ) -> Engine:
     """Open a database for the statements of a package; see `connect`. `words` are filled into each of them."""
     connection = connect(
@@ -105,5 +129,6 @@ def open_engine(
         threads=threads,
         is_read_only=is_read_only,
         keeps_order=keeps_order,
+        spill_limit=spill_limit,
     )
     return Engine(connection, statements_of(package), words or {})

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from chargeback.domain.access.requester import Identity
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.errors import ChargebackError
+from chargeback.domain.errors import NotThere
 from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.time.months import Month
@@ -29,12 +30,12 @@ from chargeback.services.explaining.explanation import (
 )
 from chargeback.services.explaining.rows_of_period import PeriodRows, ReportRow, open_rows, text_or_none
 from chargeback.services.periods.documents import PeriodDocuments
-from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.true_up import true_up_costs
 from chargeback.services.running.work_folder import work_folder
+from chargeback.services.settled.settled_days import SettledDays
 
 CHARGES_OF_A_GROUP = 3
 """How many single charges are listed below each group of the usage."""
@@ -50,18 +51,22 @@ class Explainer:
 
     published: Published
     catalogues: Catalogues
-    books: Books
+    days: SettledDays
     ledger: Ledger
     limit: int = 10
 
-    async def explain(self, period: Month, centre: str, *, model: str = "", charge_id: str = "") -> Explanation:
+    async def explain(
+        self, period: Month, centre: str, *, model: str = "", charge_id: str = "", own: Identity | None = None
+    ) -> Explanation:
         """Explain a cost centre's amount, and one of its charges in full where its id is given.
 
-        Raises `ChargebackError` if the period was never published, or nothing like that is in it.
+        `own`: as if nothing but the calls of this identity had been charged.
+
+        Raises `NotThere` if the period was never published, or nothing like that is in it.
         """
         with work_folder("explain") as folder:
             file = await self.published.fetch(period, Path(folder))
-            with open_rows(file) as rows:
+            with open_rows(file, own) as rows:
                 currency = (await self.catalogues.current()).calendar.currency(period)
                 is_closed = await self.published.is_closed(period)
                 found = await asyncio.to_thread(
@@ -77,7 +82,7 @@ class Explainer:
                         published=self.published,
                         catalogue=await self._closed_with(period),
                         in_force=await self.catalogues.in_force(),
-                        books=self.books,
+                        days=self.days,
                         ledger=self.ledger,
                         shared_costs=await self._shared_costs(period),
                         limit=self.limit,
@@ -108,7 +113,7 @@ class Explainer:
         found_below = rows.ask("below", centre=centre)
         kinds, below = _in(currency, found), _in(currency, found_below)
         if not found and not found_below:
-            raise ChargebackError(f"{period}: nothing was charged to {centre!r}")
+            raise NotThere(f"{period}: nothing was charged to {centre!r}")
         groups = rows.ask("groups", centre=centre, model=model)
         corrections = rows.ask("corrections", centre=centre)
         return Explanation(
@@ -142,10 +147,10 @@ class Explainer:
 def _charge(rows: PeriodRows, period: Month, centre: str, charge_id: str) -> ReportRow:
     found = rows.ask("row", charge_id=charge_id)
     if not found:
-        raise ChargebackError(f"{period}: has no charge {charge_id!r}")
+        raise NotThere(f"{period}: has no charge {charge_id!r}")
     row = found[0]
     if row["cost_centre"] != centre:
-        raise ChargebackError(f"{period}: charge {charge_id} is paid by {row['cost_centre']}, not by {centre}")
+        raise NotThere(f"{period}: charge {charge_id} is paid by {row['cost_centre']}, not by {centre}")
     return row
 
 

@@ -4,7 +4,7 @@
 DESCRIBE FROM read_parquet($file)
 
 -- name: view of the file
-CREATE VIEW rows AS SELECT *{added} FROM read_parquet({file})
+CREATE VIEW rows AS SELECT *{added} FROM read_parquet({file}) WHERE {seen}
 
 -- name: kinds
 SELECT

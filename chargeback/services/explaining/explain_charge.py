@@ -24,9 +24,9 @@ from chargeback.services.explaining.explanation import (
     UnknownPrice,
 )
 from chargeback.services.explaining.rows_of_period import PeriodRows, ReportRow, text_or_none
-from chargeback.services.ports.books import Books
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.publishing.published_rows import Published
+from chargeback.services.settled.settled_days import SettledDays
 
 _DIMENSIONS = (
     "subscription_id",
@@ -51,7 +51,7 @@ async def explain_charge(
     published: Published,
     catalogue: Catalogue | None,
     in_force: EffectiveCatalogues,
-    books: Books,
+    days: SettledDays,
     ledger: Ledger,
     shared_costs: Sequence[SharedCost],
     limit: int,
@@ -70,7 +70,7 @@ async def explain_charge(
             return ExplainedCharge(**head)
         return ExplainedShare(**head, shared_cost=explain_split(row, rows, shared_costs, used))
     charge = as_it_should_be(row, head["corrects"]) if "corrects" in head else row
-    records, disagreements = await explain_records(charge, in_force, books, ledger, limit=limit)
+    records, disagreements = await explain_records(charge, in_force, days, ledger, limit=limit)
     return ExplainedUsage(
         **head,
         configuration=_which(row, catalogue),
@@ -145,6 +145,7 @@ def _price(row: ReportRow, catalogue: Catalogue) -> KnownPrice | UnknownPrice | 
         currency=price.currency,
         effective=f"{price.effective:%Y-%m-%dT%H:%MZ}",
         source=price.source,
+        verified=str(price.verified or ""),
         adjustments=list(price.adjustments),
     )
 

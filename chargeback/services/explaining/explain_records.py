@@ -6,24 +6,29 @@ from hashlib import md5
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
+from chargeback.domain.reports.rows import DIMENSIONS
+from chargeback.domain.reports.settled import DIMENSIONS_OF_LINE
 from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.explanation import EventsOfRecord, RecordOfCharge
 from chargeback.services.explaining.rows_of_period import ReportRow
 from chargeback.services.explaining.trace_events import trace_events
-from chargeback.services.ports.books import Books
 from chargeback.services.ports.ledger import Ledger
+from chargeback.services.settled.settled_days import SettledDays
+
+_SAME = tuple(column for column in DIMENSIONS_OF_LINE if column in DIMENSIONS)
+"""The columns of a published row that its record has, too."""
 
 
 async def explain_records(
-    row: ReportRow, in_force: EffectiveCatalogues, books: Books, ledger: Ledger, *, limit: int
+    row: ReportRow, in_force: EffectiveCatalogues, days: SettledDays, ledger: Ledger, *, limit: int
 ) -> tuple[list[RecordOfCharge], list[str]]:
     """The records of a row with their events, and what disagrees between them."""
     meter = Meter(row["meter"])
     records: list[RecordOfCharge] = []
     disagreements: list[str] = []
     booked = 0
-    async for record, part, charge in _charges(row, in_force, books):
+    async for record, part, charge in _charges(row, in_force, days):
         hours = sorted(_hours(record, part, charge, in_force))
         trace = await trace_events(ledger, record.day, record.line, hours, meter, limit=limit, named=in_force.named)
         booked += charge.quantity
@@ -51,11 +56,12 @@ async def explain_records(
 
 
 async def _charges(
-    row: ReportRow, in_force: EffectiveCatalogues, books: Books
+    row: ReportRow, in_force: EffectiveCatalogues, days: SettledDays
 ) -> AsyncIterator[tuple[UsageRecord, RecordPart, Charge]]:
     """The charges of the books that the row was made from, whoever pays: a correction may be paid by a successor."""
+    of_line: dict[str, str] = {column: row[column] for column in _SAME}
     for day in _utc_days(row["charge_date"], in_force):
-        async for page in books.records(day):
+        async for page in days.records(day, of_line):
             for record in page:
                 for part in record.parts:
                     if (part.date, part.rule) == (row["charge_date"], row["allocation_rule"]):
@@ -96,7 +102,7 @@ def _utc_days(date: BookDate, in_force: EffectiveCatalogues) -> Iterator[UtcDay]
 
 def _hours(record: UsageRecord, part: RecordPart, charge: Charge, in_force: EffectiveCatalogues) -> Iterator[int]:
     """The UTC hours of a record that its charge is for: those with its date, its payer and its price."""
-    prices = in_force.prices_of_day(record.line, charge.meter, record.day, part.cost_centre)
+    prices = in_force.prices_of_line(record.line, record.day, part.cost_centre)(charge.meter)
     dates = in_force.hours(record.day)
     for hour in record.hours:
         date, rules = dates[hour]

@@ -124,7 +124,7 @@ class UnknownPrice(msgspec.Struct, frozen=True):
 
 
 class KnownPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The entry of the rate card that a charge was rated with."""
+    """The entry of the rate card that a charge was rated with; `verified`: how it is known, empty where nobody said."""
 
     id: str
     known: bool = True
@@ -134,6 +134,7 @@ class KnownPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     currency: str
     effective: str
     source: str
+    verified: str
     adjustments: list[str]
 
 

@@ -129,7 +129,7 @@ def _price(charge: ExplainedUsage) -> Iterator[str]:
             f"    per million: list {price.list_per_million}, contracted {price.contracted_per_million},"
             f" charged {price.per_million} {price.currency}; {price.effective}"
         )
-        yield f"    source: {price.source}"
+        yield f"    source: {price.source}{f'; verified: {price.verified}' if price.verified else ''}"
         for adjustment in price.adjustments:
             yield f"    adjusted by {adjustment}"
 

@@ -6,13 +6,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from chargeback.domain.access.requester import Identity
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.terms.shared_costs import DirectUsage
 from chargeback.domain.time.days import BookDate
 from chargeback.services.duck.engine import Engine, open_engine
 from chargeback.services.duck.statements import quoted
-from chargeback.services.publishing.share_costs import MEASURES, direct_usage
+from chargeback.services.publishing.closed_usage import MEASURES
+from chargeback.services.publishing.share_costs import direct_usage
 
 _MEMORY_MB = 256
 
@@ -37,15 +39,25 @@ class PeriodRows:
 
 
 @contextmanager
-def open_rows(file: Path) -> Iterator[PeriodRows]:
-    """The rows of a Parquet file."""
+def open_rows(file: Path, own: Identity | None = None) -> Iterator[PeriodRows]:
+    """The rows of a Parquet file; only those of an identity's own calls where one is given."""
     package = "chargeback.services.explaining"
     with open_engine(package, spill=file.parent / "spill", memory_limit_mb=_MEMORY_MB) as engine:
         there = {column for column, *_ in engine.run("columns of the file", {"file": str(file)})}
-        # A file published by an older version has no such column.
-        added = "" if "correction_reason" in there else ", '' AS correction_reason"
-        engine.run("view of the file", file=quoted(file), added=added)
+        # A file published by an older version has no such columns.
+        added = "".join(f", '' AS {name}" for name in ("correction_reason", "price_verified") if name not in there)
+        engine.run("view of the file", file=quoted(file), added=added, seen=_seen(own))
         yield PeriodRows(engine)
+
+
+def _seen(own: Identity | None) -> str:
+    if own is None:
+        return "true"
+    column = "user_object_id" if own.object_id else "app_id"
+    name = own.object_id or own.app_id
+    if not (own.tenant_id and name):
+        return "false"
+    return f"tenant_id = {quoted(own.tenant_id)} AND {column} = {quoted(name)}"
 
 
 def text_or_none(amount: Decimal | None) -> str | None:

@@ -1,54 +1,149 @@
-"""Writes a period as a FOCUS file for FinOps tools: `focus-{period}.csv`.
+"""Writes a period as FOCUS files for FinOps tools, one for each version of the format, with a description of each.
 
 UTF-8, RFC 4180 with CRLF line ends, times in UTC, exact decimals. The rows are those of the chargeback file without
-user, company, billing code and operation, and their BilledCost sums to the same total.
+user, company, billing code and operation, and their BilledCost sums to the same total in each version.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import AsyncIterator, Mapping
+from itertools import chain
+from operator import itemgetter
 
-from chargeback.domain.reports.focus import FOCUS_COLUMNS, ColumnKind
-from chargeback.domain.reports.layout import focus_path
-from chargeback.services.focus.focus_rows import FocusRows, focus_rows
-from chargeback.services.publishing.files import CSV, Files
+from chargeback.domain.reports.focus_columns import (
+    FOCUS_COLUMNS,
+    ColumnKind,
+    FocusVersion,
+    focus_columns,
+    focus_metadata,
+)
+from chargeback.domain.reports.layout import focus_metadata_path, focus_path, name_of
+from chargeback.domain.reports.manifest import CARE, PublishedFile
+from chargeback.services.duck.statements import column_list, quoted
+from chargeback.services.focus.focus_rows import focus_rows
+from chargeback.services.publishing.files import CSV, JSON, Files, whole
 from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
 
 _LINES = 4_000
+_WAITING = 2
+"""Pieces of a file that wait while the other file is behind."""
+
+_HAS_COMMAS = "ChargeDescription"
+"""Most of these need quotes. One look at all other free texts of a row together tells whether any does."""
 
 _CELLS = {
     ColumnKind.TEXT: "{column}",
     ColumnKind.FREE_TEXT: "focus_cell(focus_tamed({column}))",
     ColumnKind.JSON: "focus_quoted(focus_json({column}))",
-    ColumnKind.NUMBER: "focus_number({column})",
+    ColumnKind.NUMBER: "focus_decimal({column})",
     ColumnKind.COUNT: "{column}::VARCHAR",
     ColumnKind.TIME: "strftime({column}, '%Y-%m-%dT%H:%M:%SZ')",
     ColumnKind.NOTHING: "''",
 }
 
+_PARTS = {FocusVersion.V1_2: itemgetter(0, 2), FocusVersion.V1_3: itemgetter(0, 1, 2)}
+"""Which of the columns of the statement `lines` make a line of a version."""
+
+_Pieces = dict[FocusVersion, "asyncio.Queue[tuple[int, bytes] | None]"]
+
 
 async def write_focus(tables: PeriodTables, files: Files, progress: Progress) -> None:
-    """Write the file. Raises `InconsistentFile`, and publishes nothing, if a row breaks a rule of `check_focus`."""
-    await files.write(focus_path(tables.period), CSV, _pieces(tables, progress))
+    """Write a file of each version in one pass over the rows.
+
+    Raises `InconsistentFile`, and publishes nothing, if a row breaks a rule of `check_focus`.
+    """
+    period = tables.frame.period
+    pieces: _Pieces = {version: asyncio.Queue(_WAITING) for version in FocusVersion}
+    first = len(files.written)
+    making = asyncio.create_task(_make(tables, pieces, progress))
+    writing = {
+        version: asyncio.create_task(files.write(focus_path(period, version), CSV, _from(queue, making)))
+        for version, queue in pieces.items()
+    }
+    try:
+        await asyncio.gather(making, *writing.values())
+    finally:
+        for task in (making, *writing.values()):
+            task.cancel()
+        await asyncio.gather(making, *writing.values(), return_exceptions=True)
+    for version, task in writing.items():
+        content = _metadata(version, tables.frame.issuer.name, period, task.result())
+        await files.write(focus_metadata_path(period, version), JSON, whole(0, content))
+    # The two files end in any order; the manifest lists them in one.
+    files.written[first:] = sorted(files.written[first:], key=lambda file: file.path)
 
 
-async def _pieces(tables: PeriodTables, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
-    yield 0, (",".join(FOCUS_COLUMNS) + "\r\n").encode()
+def _metadata(version: FocusVersion, issuer: str, period: str, file: PublishedFile) -> bytes:
+    told = {"name": name_of(file.path), "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
+    return json.dumps(focus_metadata(version, issuer, period, told), indent=2).encode() + b"\n"
+
+
+async def _from(
+    queue: "asyncio.Queue[tuple[int, bytes] | None]", making: "asyncio.Task[None]"
+) -> AsyncIterator[tuple[int, bytes]]:
+    """The pieces of a file; where they cannot be made, the file is given up with the reason."""
+    while (piece := await queue.get()) is not None:
+        yield piece
+    await making
+
+
+async def _make(tables: PeriodTables, pieces: _Pieces, progress: Progress) -> None:
+    try:
+        await _make_pieces(tables, pieces, progress)
+    except BaseException:
+        for queue in pieces.values():
+            while not queue.empty():
+                queue.get_nowait()
+            queue.put_nowait(None)
+        raise
+    for queue in pieces.values():
+        await queue.put(None)
+
+
+async def _make_pieces(tables: PeriodTables, pieces: _Pieces, progress: Progress) -> None:
+    for version, queue in pieces.items():
+        await queue.put((0, (",".join(focus_columns(version)) + "\r\n").encode()))
     done = 0
-    with focus_rows(tables) as rows:
-        pieces = _lines(rows)
-        while piece := await asyncio.to_thread(next, pieces, None):
-            read, lines = piece
-            done += read
+    cells = _line_parts()
+    async with focus_rows(tables) as rows:
+        async for batch in rows.batches():
+            pages = rows.engine.stream("lines", rows=_LINES, **cells)
+            while page := await asyncio.to_thread(next, pages, None):
+                for version, queue in pieces.items():
+                    await queue.put((len(page), b"".join(chain.from_iterable(map(_PARTS[version], page)))))
+            done += batch.read
             progress("writing FOCUS", done)
-            yield len(lines), ("\r\n".join(lines) + "\r\n").encode()
 
 
-def _lines(rows: FocusRows) -> Iterator[tuple[int, list[str]]]:
-    """Some lines, with the number of rows of the period that were read for them."""
-    cells = ", ',', ".join(_CELLS[kind].format(column=column) for column, kind in FOCUS_COLUMNS.items())
-    for batch in rows.batches():
-        read = batch.read
-        for lines in rows.engine.stream("lines", rows=_LINES, cells=cells):
-            yield read, [line for (line,) in lines]
-            read = 0
+def _line_parts() -> Mapping[str, str]:
+    """SQL for the parts of a line: the columns of every version, those of the later one alone, and ours.
+
+    What several cells need is found once for each row: digits, and whether any string asks for quotes or apostrophes.
+    """
+    first = focus_columns(FocusVersion.V1_2)
+    numbers = [name for name, kind in FOCUS_COLUMNS.items() if kind is ColumnKind.NUMBER]
+    strings = [name for name, kind in FOCUS_COLUMNS.items() if kind is ColumnKind.FREE_TEXT and name != _HAS_COMMAS]
+    front = [name for name in first if not name.startswith("x_")]
+    further = [name for name in FOCUS_COLUMNS if name not in first]
+    own = [name for name in first if name.startswith("x_")]
+    return {
+        "front": _cells(front),
+        "further": _cells(further, "','"),
+        "own": _cells(own, "','"),
+        "digits": ", ".join(f"focus_digits({name}) AS {name}" for name in numbers),
+        "strings": column_list(strings),
+        "care": quoted(CARE),
+    }
+
+
+def _cells(columns: list[str], start: str = "''") -> str:
+    return f"{start}, " + ", ',', ".join(map(_cell, columns))
+
+
+def _cell(column: str) -> str:
+    kind = FOCUS_COLUMNS[column]
+    cell = _CELLS[kind].format(column=column)
+    if kind is ColumnKind.FREE_TEXT and column != _HAS_COMMAS:
+        return f"CASE WHEN is_plain THEN {column} ELSE {cell} END"
+    return cell

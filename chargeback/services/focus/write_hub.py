@@ -1,4 +1,4 @@
-"""Writes a period for a FinOps hub: FOCUS as Parquet, in the folders that the hub's container `ingestion` expects.
+"""Writes a period for a FinOps hub: FOCUS 1.2 as Parquet, in the folders that the hub's container `ingestion` expects.
 
 A hub reads `Costs/{year}/{month}/{scope}` when a `manifest.json` appears there; the part of a file's name before `__`,
 with the time at which it was read, marks what it loaded, and everything else that was loaded from the same folder goes.
@@ -8,10 +8,10 @@ with the time in it, would be loaded in addition to the old one: costs twice, or
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-from chargeback.domain.reports.focus import FOCUS_COLUMNS
+from chargeback.domain.reports.focus_columns import FocusVersion, focus_columns
 from chargeback.domain.reports.layout import (
     hub_folder,
     hub_manifest_path,
@@ -22,13 +22,12 @@ from chargeback.domain.reports.layout import (
 )
 from chargeback.domain.time.months import Month
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
+from chargeback.services.parquet.row_groups import JoinedFile
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import JSON, PARQUET, Files, content_type_of, whole
 from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
-
-_PIECE_BYTES = 1024 * 1024
 
 
 async def write_hub(tables: PeriodTables, files: Files, progress: Progress, *, scope: str = "chargeback") -> None:
@@ -36,21 +35,23 @@ async def write_hub(tables: PeriodTables, files: Files, progress: Progress, *, s
 
     `scope` names these books in the hub; two installations that feed the same hub need two.
     """
-    drop = hub_path(tables.period, scope)
-    with work_folder("hub") as temporary:
-        path = Path(temporary) / name_of(drop)
-        rows = await asyncio.to_thread(_write, tables, path, progress)
-        if not rows:
+    frame = tables.frame
+    drop = hub_path(frame.period, scope)
+    async with focus_rows(tables) as rows:
+        if rows.is_empty:
             return
-        written = await files.write(drop, PARQUET, _pieces(path, rows))
+        with work_folder("hub") as folder:
+            pieces = _pieces(rows, Path(folder) / "batch.parquet", frame.period, progress)
+            written = await files.write(drop, PARQUET, pieces)
     manifest = {
         "dataset": "FocusCost",
-        "period": tables.period,
-        "isClosed": tables.is_closed,
-        "files": [{"name": name_of(drop), "rows": rows, "bytes": written.bytes, "sha256": written.sha256}],
+        "focusVersion": FocusVersion.V1_2.value,
+        "period": frame.period,
+        "isClosed": frame.is_closed,
+        "files": [{"name": name_of(drop), "rows": written.rows, "bytes": written.bytes, "sha256": written.sha256}],
     }
     content = json.dumps(manifest, indent=2).encode() + b"\n"
-    await files.write(hub_manifest_path(tables.period, scope), JSON, whole(0, content))
+    await files.write(hub_manifest_path(frame.period, scope), JSON, whole(0, content))
 
 
 async def deliver_to_hub(reports: Reports, hub: Reports, period: Month) -> list[str]:
@@ -66,36 +67,20 @@ async def deliver_to_hub(reports: Reports, hub: Reports, period: Month) -> list[
     return [path_in_hub(path, period) for path in paths]
 
 
-async def _pieces(path: Path, rows: int) -> AsyncIterator[tuple[int, bytes]]:
-    with path.open("rb") as content:
-        while piece := await asyncio.to_thread(content.read, _PIECE_BYTES):
-            yield rows, piece
-            rows = 0
-
-
-def _write(tables: PeriodTables, path: Path, progress: Progress) -> int:
-    """Write the batches into files and the files into one; tells how many rows it has."""
-    total = 0
-    with focus_rows(tables) as rows:
-        parts = []
-        for part, count, read in _parts(rows, path.parent, tables.period):
-            parts.append(part)
-            total += count
-            progress("writing the hub's file", read)
-        if parts:
-            rows.engine.run("joined Parquet", {"parts": parts, "file": str(path)})
-    return total
-
-
-def _parts(rows: FocusRows, folder: Path, period: Month) -> Iterator[tuple[str, int, int]]:
-    """A Parquet file for each batch: its path, its rows, and the rows of the period read so far."""
+async def _pieces(rows: FocusRows, file: Path, period: Month, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
+    """Each batch is written into a file, whose row groups are joined to those of the others."""
+    columns = ", ".join(_column(name, period) for name in focus_columns(FocusVersion.V1_2))
+    joined = JoinedFile()
     read = 0
-    columns = ", ".join(_column(name, period) for name in FOCUS_COLUMNS)
-    for number, batch in enumerate(rows.batches()):
-        part = f"{folder}/part-{number:05}.parquet"
-        rows.engine.run("Parquet of batch", {"file": part}, columns=columns)
+    async for batch in rows.batches():
+        await asyncio.to_thread(rows.engine.run, "Parquet of batch", {"file": str(file)}, columns=columns)
+        count = batch.rows
+        for piece in joined.append(file):
+            yield count, piece
+            count = 0
         read += batch.read
-        yield part, batch.rows, read
+        progress("writing the hub's file", read)
+    yield 0, joined.end()
 
 
 def _column(name: str, period: Month) -> str:

@@ -9,9 +9,9 @@ from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.lines import Line
-from chargeback.services.ports.books import Books
 from chargeback.services.running.progress import Progress, ignore_progress
-from chargeback.services.usage.summarise import hourly_costs
+from chargeback.services.settled.settled_days import SettledDays
+from chargeback.services.usage.hourly_costs import hourly_costs
 
 Sums = dict[str, Decimal]
 """Name → exact cost."""
@@ -24,7 +24,7 @@ _NAMES: dict[str, Callable[[Line], str]] = {
 
 
 async def explain(
-    books: Books,
+    days: SettledDays,
     calendar: Calendar,
     findings: Sequence[Finding],
     *,
@@ -41,7 +41,7 @@ async def explain(
         breakdown.want(_reference(finding))
     for day in breakdown.utc_days(calendar):
         read = 0
-        async for page in books.records(day):
+        async for page in days.records(day):
             for record in page:
                 breakdown.add(record)
             read += len(page)

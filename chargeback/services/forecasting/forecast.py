@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 
 from chargeback.domain.budgets.budget import Budget
-from chargeback.domain.money.exact import total
+from chargeback.domain.money.exact import ZERO, total
 from chargeback.domain.outlook.forecast import (
     BudgetOutlook,
     Forecast,
@@ -16,13 +16,12 @@ from chargeback.domain.outlook.forecast import (
     certain,
     marks,
     reached_on,
-    to_estimate,
 )
+from chargeback.services.forecasting.coming_spend import ComingSpend
 from chargeback.services.forecasting.series import WEEK, Floats
 from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint
 from chargeback.services.forecasting.spend_models import paths_of
 
-_QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 _EARLIEST, _EXPECTED, _LATEST = 0.1, 0.5, 0.9
 
 
@@ -37,6 +36,7 @@ class Course:
         self._method = Method.COMPLETE
         self._days = 0
         self._paths: Floats | None = None
+        self._coming: ComingSpend | None = None
         if self._spend.is_mixed:
             self._method = Method.SEVERAL_CURRENCIES
         elif view.dates:
@@ -54,6 +54,7 @@ class Course:
             return
         self._method, self._paths = paths_of(_filled(whole), weekday, len(self._view.dates))
         if self._paths is not None:
+            self._coming = ComingSpend.of(self._paths)
             # A part of today's spend is known already; the day cannot end lower.
             self._paths[:, 0] = np.maximum(self._paths[:, 0], spent_today)
 
@@ -61,10 +62,10 @@ class Course:
         """The month's end."""
         spent = total(list(self._of_period.values()))
         estimate = certain(spent) if self._method is Method.COMPLETE else None
-        if self._paths is not None:
-            quantiles = np.quantile(self._sums()[:, -1], _QUANTILES)
+        if self._coming is not None:
+            today = self._of_period.get(self._view.today, ZERO)
             can_only_rise = min(self._spend.by_date.values()) >= 0
-            estimate = to_estimate(list(quantiles), spent if can_only_rise else None)
+            estimate = self._coming.estimate(self._before, today, spent if can_only_rise else None)
         view = self._view
         return Forecast(
             view.period,
@@ -96,11 +97,15 @@ class Course:
         reaches = [self.reach(percent, amount) for percent, amount in marks(budget)] if comparable else []
         return BudgetOutlook(budget.scope.value, budget.amount, budget.currency, self.forecast(), tuple(reaches))
 
+    @property
+    def _before(self) -> Decimal:
+        """What was spent of the month before the date under way."""
+        return total([cost for day, cost in self._of_period.items() if day < self._view.today])
+
     def _sums(self) -> Floats:
         """What is spent of the month at the end of each coming day."""
         assert self._paths is not None
-        before = total([cost for day, cost in self._of_period.items() if day < self._view.today])
-        sums: Floats = float(before) + np.cumsum(self._paths, axis=1)
+        sums: Floats = float(self._before) + np.cumsum(self._paths, axis=1)
         return sums
 
 

@@ -17,8 +17,8 @@ from chargeback.domain.time.days import BookDate, shifted, utc_namesake
 from chargeback.services.forecasting.explain_anomalies import explain
 from chargeback.services.forecasting.hourly_spend import read_hours
 from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint, read_history
-from chargeback.services.ports.books import Books
 from chargeback.services.running.progress import Progress, ignore_progress
+from chargeback.services.settled.settled_days import SettledDays
 
 HOURLY_DAYS = 3
 """The days whose hours are looked at: those before are known by their days."""
@@ -47,6 +47,17 @@ async def forecasts(
     return await asyncio.to_thread(work)
 
 
+async def forecasts_alone(history: History, view: Viewpoint, into: Into) -> list[Forecast]:
+    """The month's end for each cost centre that spent anything, without those below it."""
+
+    def work() -> list[Forecast]:
+        from chargeback.services.forecasting.forecast import Course
+
+        return [Course(history.only(centre), centre, view, into).forecast() for centre in history.centres]
+
+    return await asyncio.to_thread(work)
+
+
 async def outlooks(history: History, view: Viewpoint, budgets: Sequence[Budget], terms: Terms) -> list[BudgetOutlook]:
     """The outlook of each monthly budget of a cost centre at the end of the month, in the budget's currency."""
 
@@ -63,7 +74,7 @@ async def outlooks(history: History, view: Viewpoint, budgets: Sequence[Budget],
 
 
 async def anomalies(
-    books: Books,
+    days: SettledDays,
     calendar: Calendar,
     first: BookDate,
     last: BookDate,
@@ -79,10 +90,10 @@ async def anomalies(
     `below`: only this cost centre and what is below it.
     """
     wanted = sensitivity or Sensitivity()
-    history = await read_history(books, shifted(first, -7 * WEEKS), last)
+    history = await read_history(days.books, shifted(first, -7 * WEEKS), last)
 
     since = max(first, shifted(last, 1 - HOURLY_DAYS))
-    hours = await read_hours(books, utc_namesake(since), utc_namesake(last))
+    hours = await read_hours(days.books, utc_namesake(since), utc_namesake(last))
 
     def work() -> list[Finding]:
         from chargeback.services.forecasting.find_anomalies import unusual_dates, unusual_hours
@@ -91,4 +102,4 @@ async def anomalies(
         found = [each for each in found if is_within(each.slot.cost_centre, below)]
         return sorted(found, key=lambda each: -abs(float(each.spent) - each.usual))[:most]
 
-    return await explain(books, calendar, await asyncio.to_thread(work), progress=progress)
+    return await explain(days, calendar, await asyncio.to_thread(work), progress=progress)

@@ -125,6 +125,15 @@ class History:
         """
         return self._sum([each for each in self._costs if is_within(each, centre)], into)
 
+    def only(self, centre: str) -> "History":
+        """The history of one cost centre, without those below it."""
+        found = History(self.first, self.last)
+        if centre in self._costs:
+            found._costs[centre] = self._costs[centre]
+        if centre in self._unknown:
+            found._unknown[centre] = self._unknown[centre]
+        return found
+
     def into(self, currency: str, terms: Terms, period: Month) -> Into:
         """The rates of a period from the currencies of this history into one of them or another one."""
         rates = {}

@@ -15,6 +15,8 @@ KIND = "period"
 class PeriodDocuments:
     """The only owner of the documents of this kind."""
 
+    kind = KIND
+
     def __init__(self, control: Control) -> None:
         self.control = control
 
@@ -48,7 +50,7 @@ class PeriodDocuments:
     async def of_states(self, *states: PeriodState) -> list[BillingPeriod]:
         """The periods that have a document and are in one of these states, ascending."""
         known = [msgspec.convert(document, BillingPeriod) for document in await self.control.all(KIND)]
-        return [period for period in known if period.state in states]
+        return sorted((period for period in known if period.state in states), key=lambda each: each.month)
 
     async def closed(self) -> list[BillingPeriod]:
         """The closed periods, ascending."""

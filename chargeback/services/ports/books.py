@@ -15,8 +15,11 @@ from chargeback.services.ports.control import Document
 SUMS: Final = "summary"
 HOURS: Final = "hours"
 BUDGETS: Final = "budgets"
-View = Literal["summary", "hours", "budgets"]
-"""The documents that are made of a day's records: their sums, the spend of each hour, and that of budgets' scopes."""
+SETTLED: Final = "settled"
+View = Literal["summary", "hours", "budgets", "settled"]
+"""The documents that are made of a day's records: their sums, the spend of each hour, that of budgets' scopes, and
+which file holds the records once they are settled.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,12 @@ class Books(Protocol):
 
     def records(self, day: UtcDay) -> AsyncIterator[Sequence[UsageRecord]]:
         """The day's records, page by page, in no particular order."""
+
+    async def records_of(self, day: UtcDay, line_ids: Sequence[str]) -> Sequence[UsageRecord]:
+        """The day's records of these lines, a hundred at most, in no particular order."""
+
+    async def count_records(self, day: UtcDay) -> int:
+        """How many records the day has."""
 
     def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The same records as stored (`domain.rating.usage_record.to_document`): pages of NDJSON, each line ended."""

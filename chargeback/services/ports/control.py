@@ -57,7 +57,13 @@ class Catalogues(Protocol):
         """The catalogues of periods that are closed or being closed, read afresh."""
 
     async def terms(self) -> Terms:
-        """The terms of open periods: exchange rates, shared costs, budgets, closing rules."""
+        """The terms of open periods: exchange rates, shared costs, budgets of every origin, closing rules."""
+
+    async def completed(self, terms: Terms) -> Terms:
+        """Terms as files have them, with the budgets that people made beside the files.
+
+        Raises `InvalidConfig` where both cannot hold beside each other.
+        """
 
     async def version(self) -> Version:
         """The configuration in force, read afresh and stored by name; from then on in_force() returns the same."""

@@ -24,7 +24,7 @@ MOST_LINES_OF_ONE: Final = 50_000
 
 
 MOST_WAITING_OF_ONE: Final = 200_000
-"""Calls of one caller that wait for their tokens on a counted day, some 600 bytes each; the further ones are only
+"""Calls of one caller that wait for their tokens on a counted day, about a kilobyte each; the further ones are only
 counted, and `settle --day` finds them in the ledger."""
 
 

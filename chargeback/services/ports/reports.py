@@ -14,6 +14,15 @@ class ReportWriter(Protocol):
         """Add bytes."""
 
 
+class OpenReport(Protocol):
+    """A file as it was when it was opened."""
+
+    size: int
+
+    async def read(self, first: int, end: int) -> bytes:
+        """The bytes from `first` until before `end`. Raises `Superseded` where the file was replaced since."""
+
+
 class Reports(Protocol):
     """The published files."""
 
@@ -30,6 +39,9 @@ class Reports(Protocol):
 
     def read(self, path: str) -> AsyncIterator[bytes]:
         """A file's content, piece by piece."""
+
+    async def open(self, path: str) -> OpenReport:
+        """A file, to be read in parts."""
 
     async def remove(self, path: str) -> None:
         """Drop a file; one that is not there is no error."""

@@ -1,59 +1,127 @@
 """Puts a period's rows in their order: usage by date and dimensions, then shared costs, then corrections."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.origins import price_origins
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.reports.manifest import BACK, FRONT
 from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import UNITS
 from chargeback.services.duck.row_types import row_types
 from chargeback.services.duck.statements import column_definitions, column_list, quoted
 from chargeback.services.publishing.period_engine import PeriodEngine
+from chargeback.services.publishing.period_parts import PeriodPart, PeriodParts
+from chargeback.services.publishing.staging import SETS_AT_ONCE
+
+_BUCKETS = 256
+"""Remainders are counted in so many buckets."""
 
 _MAX_RATE = 10**6
 """With a smaller rate, an amount times the rate fits DuckDB's 38 digits with all its decimals."""
 
 
-def create_tables(engine: PeriodEngine) -> None:
-    """Make the tables that rows of any kind go into."""
+def create_tables(engine: PeriodEngine, catalogues: Iterable[Catalogue]) -> None:
+    """Make the tables that rows of any kind go into; `catalogues` say how the prices are known, the first one first."""
     engine.run("macros")
-    engine.run("tables")
+    engine.run("tables", buckets=_BUCKETS * 10**engine.decimals)
+    engine.run("rounding tables")
+    engine.run("tables of closed usage")
+    show_no_part(engine)
     engine.run("pending rows", types=column_definitions(row_types(engine.decimals)))
     engine.insert("units", [(meter.value, unit) for meter, unit in UNITS.items()])
+    engine.insert("price_origins", price_origins(catalogues))
 
 
-def arrange_usage(engine: PeriodEngine, period: Month, currency: str, terms: Terms) -> None:
-    """Order and number what was staged, in the currency of the books.
+def show_no_part(engine: PeriodEngine) -> None:
+    """Let `charges` and `dimension_sets` be empty."""
+    engine.run("show no part", absent=", ".join(f'NULL::VARCHAR AS "{name}"' for name in DIMENSIONS))
 
-    Raises `InvalidConfig` where there is no exchange rate for a currency.
+
+class UsageArranger:
+    """Orders and numbers what is staged, in the currency of the books, and adds it to the parts and to the sums.
+
+    Attributes:
+        rows: how many charges the parts have.
     """
-    add_rates(engine, period, currency, terms, [of for (of,) in engine.run("pricing currencies")])
+
+    def __init__(
+        self, engine: PeriodEngine, parts: PeriodParts, period: Month, currency: str, terms: Terms, *, shares: bool
+    ) -> None:
+        self.rows = 0
+        self._engine = engine
+        self._parts = parts
+        self._period = period
+        self._currency = currency
+        self._terms = terms
+        self._shares = shares
+        self._sets = 0
+
+    async def __call__(self, before: BookDate) -> None:
+        """Arrange the charges of the dates before this one.
+
+        Raises `InvalidConfig` where there is no exchange rate for a currency.
+        """
+        part = self._parts.next()
+        await asyncio.to_thread(self._order, part, before)
+        await self._parts.add(part)
+        async with self._parts.shown(part):
+            await asyncio.to_thread(self._sum)
+
+    def _order(self, part: PeriodPart, before: BookDate) -> None:
+        engine, currency = self._engine, {"currency": self._currency}
+        currencies = [of for (of,) in engine.run("pricing currencies")]
+        add_rates(engine, self._period, self._currency, self._terms, currencies)
+        engine.run("new payers", currency)
+        engine.run("new tariffs", currency)
+        _place_dimension_sets(engine)
+        numbers = {"before": before, "sets": self._sets, "rows": self.rows}
+        self._sets += engine.run(
+            "order dimension sets",
+            numbers | currency | {"file": str(engine.folder / part.dimension_sets)},
+            dimensions=column_list(DIMENSIONS),
+        )[0][0]
+        self.rows += engine.run("order charges", numbers | {"file": str(engine.folder / part.charges)})[0][0]
+
+    def _sum(self) -> None:
+        self._engine.run("sum payers", relation="charges")
+        if self._shares:
+            self._engine.run("sum usage by date")
+
+
+def _place_dimension_sets(engine: PeriodEngine) -> None:
+    """Put the dimension sets of what is staged into their order, and forget all others, unless none is new."""
+    if not engine.run("unplaced dimension sets")[0][0]:
+        return
+    sorted_front = ", ".join(f"\"{name}\", 'ASC NULLS LAST'" for name in FRONT)
+    count = engine.run("find places", sorted_front=sorted_front, back=column_list(BACK))[0][0]
+    for first in range(1, count + 1, SETS_AT_ONCE):
+        engine.run("put in place", {"first": first, "last": first + SETS_AT_ONCE - 1})
+    engine.run("keep what is in place")
+
+
+def arrange_non_usage(engine: PeriodEngine, currency: str, rows: int) -> None:
+    """Number the rows that are not usage, after so many that are.
+
+    `unallocated` is always among the payers, even where it pays nothing.
+    """
     engine.run(
-        "dimension sets",
-        {"currency": currency},
-        front=column_list(FRONT),
-        back=column_list(BACK),
-        dimensions=column_list(DIMENSIONS),
-        front_cells=", ".join(f'cell("{name}")' for name in FRONT),
-        back_cells=", ".join(f'cell("{name}")' for name in BACK),
+        "non-usage rows",
+        {"currency": currency, "rows": rows},
+        order=column_list((*DIMENSIONS, "meter", "state", "price_id")),
     )
-    engine.run("tariffs", {"currency": currency})
-    for (date,) in engine.run("dates"):
-        engine.run("charges of a date", {"date": date})
-    engine.run("drop staging")
-
-
-def arrange_non_usage(engine: PeriodEngine, currency: str) -> None:
-    """Number the rows that are not usage. `unallocated` is always among the payers, even where it pays nothing."""
-    engine.run("non-usage rows", {"currency": currency}, order=column_list((*DIMENSIONS, "meter", "state", "price_id")))
+    engine.run("sum payers", relation="non_usage_rows")
 
 
 def create_row_views(engine: PeriodEngine, currency: str) -> None:
-    """Make the views of the rounded rows."""
+    """Make the views of the rounded rows; those of the usage have the part that is shown, at first none."""
+    show_no_part(engine)
     engine.run(
         "row views", dimensions=column_list(DIMENSIONS), columns=column_list(ROW_COLUMNS), currency=quoted(currency)
     )

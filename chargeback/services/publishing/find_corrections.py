@@ -1,20 +1,33 @@
 """Compares a closed period with the books as they are now, and makes corrections of the differences."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS, Reason
+from chargeback.domain.time.days import BookDate
 from chargeback.services.duck.engine import Row
-from chargeback.services.duck.row_types import SQL_TYPES
-from chargeback.services.duck.statements import column_list, paths, quoted
-from chargeback.services.ports.books import Books
-from chargeback.services.publishing.arrange import arrange_non_usage, arrange_usage, create_row_views, create_tables
+from chargeback.services.duck.row_types import SQL_TYPES, row_types
+from chargeback.services.duck.statements import column_list, paths
+from chargeback.services.ports.reports import Reports
+from chargeback.services.publishing.arrange import (
+    UsageArranger,
+    arrange_non_usage,
+    create_row_views,
+    create_tables,
+    show_no_part,
+)
+from chargeback.services.publishing.closed_usage import sum_closed_usage
 from chargeback.services.publishing.period_engine import PeriodEngine
-from chargeback.services.publishing.period_inputs import ClosedPeriod, Stored
-from chargeback.services.publishing.rounding import round_costs
+from chargeback.services.publishing.period_inputs import ClosedPeriod
+from chargeback.services.publishing.period_parts import PeriodParts
+from chargeback.services.publishing.published_slices import published_slices
+from chargeback.services.publishing.row_slices import RowSlices
 from chargeback.services.publishing.split_again import split_again
-from chargeback.services.publishing.staging import dates_filter, stage
+from chargeback.services.publishing.staging import BookedDays, stage
+from chargeback.services.publishing.work_files import WorkFiles
 from chargeback.services.running.progress import Progress
 
 _AMOUNTS = ("quantity", "requests", "exact_cost", "list_cost", "contracted_cost")
@@ -36,28 +49,38 @@ _REASONS = {
 }
 
 
-async def find_corrections(engine: PeriodEngine, closed: ClosedPeriod, books: Books, progress: Progress) -> None:
-    """Add to the rows what a closed period was billed too little or too much. Once billed, the difference is zero."""
+async def find_corrections(
+    engine: PeriodEngine,
+    closed: ClosedPeriod,
+    current: Catalogue,
+    books: BookedDays,
+    reports: Reports,
+    progress: Progress,
+) -> None:
+    """Add to the rows what a closed period was billed too little or too much. Once billed, the difference is zero.
+
+    `current` has priced what the catalogue of the closed period could not.
+    """
     if not closed.dates and not closed.shared_costs:
         return
     folder = engine.folder / f"closed-{closed.period}"
     await asyncio.to_thread(folder.mkdir)
-    then = engine.with_same_limits(folder)
+    kept = WorkFiles(folder, reports)
     try:
-        await asyncio.to_thread(create_tables, then)
-        await stage(then, books, closed.days, dates_filter(closed.dates), progress)
-        await asyncio.to_thread(_arrange, then, closed)
-        billed = [await fetched(each, folder / f"billed-{n}.parquet") for n, each in enumerate(_files(closed))]
-        found = await asyncio.to_thread(_compare, then, closed, billed)
-        shares = await asyncio.to_thread(split_again, then, closed, billed, found)
+        with engine.with_same_limits(folder) as then:
+            parts = PeriodParts(then, kept)
+            await asyncio.to_thread(create_tables, then, (closed.catalogue, current))
+            await _arrange(then, parts, closed, books, progress)
+            billed = [await published_slices(each, folder) for each in (closed.billed, *closed.later)]
+            found = await _compare(then, parts, closed, billed)
+            shares: list[Row] = []
+            if closed.shared_costs:
+                await sum_closed_usage(then, closed.period, billed, found)
+                shares = await asyncio.to_thread(split_again, then, closed)
     finally:
-        then.close()
+        await kept.clear()
     await asyncio.to_thread(then.database.unlink)
     await asyncio.to_thread(_add, engine, closed, found, shares)
-
-
-def _files(closed: ClosedPeriod) -> tuple[Stored, ...]:
-    return (closed.billed, *closed.later)
 
 
 def _add(engine: PeriodEngine, closed: ClosedPeriod, found: Sequence[Path], shares: Sequence[Row]) -> None:
@@ -65,51 +88,63 @@ def _add(engine: PeriodEngine, closed: ClosedPeriod, found: Sequence[Path], shar
     engine.insert("successors", sorted(closed.successors.items()))
     if found:
         engine.run("add corrections", {"files": paths(found)})
+    for file in found:
+        file.unlink()
     engine.insert("pending_rows", shares)
 
 
-def _arrange(engine: PeriodEngine, closed: ClosedPeriod) -> None:
-    arrange_usage(engine, closed.period, closed.currency, closed.terms)
-    arrange_non_usage(engine, closed.currency)
-    round_costs(engine)
-    create_row_views(engine, closed.currency)
+async def _arrange(
+    engine: PeriodEngine, parts: PeriodParts, closed: ClosedPeriod, books: BookedDays, progress: Progress
+) -> None:
+    """Arrange the usage as the books have it now; nothing of it is printed, so no row is rounded."""
+    arrange = UsageArranger(engine, parts, closed.period, closed.currency, closed.terms, shares=False)
+    calendar = closed.catalogue.calendar
+    await stage(engine, books, closed.days, closed.dates, calendar, arrange, progress)
+    await asyncio.to_thread(arrange_non_usage, engine, closed.currency, arrange.rows)
+    await asyncio.to_thread(engine.run, "cut nowhere")
+    await asyncio.to_thread(create_row_views, engine, closed.currency)
 
 
-def _compare(engine: PeriodEngine, closed: ClosedPeriod, billed: Sequence[Path]) -> list[Path]:
+async def _compare(
+    engine: PeriodEngine, parts: PeriodParts, closed: ClosedPeriod, billed: Sequence[RowSlices]
+) -> list[Path]:
     """The differences, a file for each date."""
     found = []
-    for date in closed.dates:
-        found.append(engine.folder / f"corrections-{date}.parquet")
-        values = {"billed": str(billed[0]), "later": paths(billed), "period": closed.period, "date": date}
-        engine.run(
-            "find corrections",
-            values | _REASONS | {"file": str(found[-1])},
-            described=column_list(_DESCRIBED),
-            usage=column_list(_USAGE),
-            amounts=column_list(_AMOUNTS),
-            negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
-            sums=", ".join(f"CAST(sum({name}) AS {SQL_TYPES[ROW_COLUMNS[name]]}) AS {name}" for name in _AMOUNTS),
-            differ=" OR ".join(f"coalesce(sum({name}), 0) <> 0" for name in _AMOUNTS),
-        )
+    async for dates in _shown(engine, parts, closed.dates):
+        for date in dates:
+            found.append(engine.folder / f"corrections-{date}.parquet")
+            async with AsyncExitStack() as stack:
+                files = [await stack.enter_async_context(rows.between(dates=(date, date))) for rows in billed]
+                await asyncio.to_thread(_compare_date, engine, closed, date, files, found[-1])
     return found
 
 
-async def create_previous_view(engine: PeriodEngine, previous: Stored | None) -> None:
-    """Make the view of the rows of the period before; without them it is empty."""
-    if previous is None:
-        await asyncio.to_thread(engine.run, "no previous rows")
-        return
-    file = await fetched(previous, engine.folder / "previous.parquet")
-    await asyncio.to_thread(_create_previous_view, engine, file)
+async def _shown(
+    engine: PeriodEngine, parts: PeriodParts, dates: Sequence[BookDate]
+) -> AsyncIterator[Sequence[BookDate]]:
+    """All these dates, some at a time, while the part with their usage is shown."""
+    waiting = list(dates)
+    async for _ in parts.each():
+        ((last,),) = await asyncio.to_thread(engine.run, "last date")
+        yield [date for date in waiting if date <= last]
+        waiting = [date for date in waiting if date > last]
+    await asyncio.to_thread(show_no_part, engine)
+    yield waiting
 
 
-def _create_previous_view(engine: PeriodEngine, file: Path) -> None:
-    engine.run("previous rows", file=quoted(file), columns=column_list(ROW_COLUMNS))
-
-
-async def fetched(stored: Stored, file: Path) -> Path:
-    """A published file as a local one."""
-    with file.open("wb") as local:
-        async for piece in stored.reports.read(stored.path):
-            local.write(piece)
-    return file
+def _compare_date(
+    engine: PeriodEngine, closed: ClosedPeriod, date: BookDate, billed: Sequence[Sequence[Path]], into: Path
+) -> None:
+    types = row_types(engine.decimals)
+    engine.show("billed_rows", types, billed[0])
+    engine.show("corrected_rows", types, [file for files in billed for file in files])
+    engine.run(
+        "find corrections",
+        _REASONS | {"period": closed.period, "date": date, "file": str(into)},
+        described=column_list(_DESCRIBED),
+        usage=column_list(_USAGE),
+        amounts=column_list(_AMOUNTS),
+        negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
+        sums=", ".join(f"CAST(sum({name}) AS {SQL_TYPES[ROW_COLUMNS[name]]}) AS {name}" for name in _AMOUNTS),
+        differ=" OR ".join(f"coalesce(sum({name}), 0) <> 0" for name in _AMOUNTS),
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.reports.manifest import FORMULA, GUARD, LEADING
 from chargeback.services.duck.connection import connect
-from chargeback.services.duck.disk import room_in
+from chargeback.services.duck.disk import require_room, room_in
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import quoted, statements_of
 
@@ -24,7 +24,7 @@ class PeriodEngine(Engine):
         room: bytes that the folder may take.
     """
 
-    def __init__(self, folder: Path, *, decimals: int, memory_limit_mb: int, disk_limit_mb: int | None = None) -> None:
+    def __init__(self, folder: Path, *, decimals: int, memory_limit_mb: int, disk_limit_mb: int) -> None:
         self.folder = folder
         self.database = folder / "period.duckdb"
         self.decimals = decimals
@@ -51,6 +51,7 @@ class PeriodEngine(Engine):
             disk_limit_mb=self._disk_limit_mb,
         )
 
-    def size(self) -> int:
-        """Bytes that its folder takes."""
-        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+    def require_room(self, charges: int) -> None:
+        """Raise `NoRoom` unless so many charges, which are staged, can be arranged beside the parts that are kept."""
+        kept = sum(file.stat().st_size for file in self.folder.glob("*.parquet"))
+        require_room(self.database.stat().st_size, self.room - kept, charges)

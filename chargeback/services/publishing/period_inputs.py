@@ -6,6 +6,8 @@ from typing import Any
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import Payers
+from chargeback.domain.reports.manifest import Deed
+from chargeback.domain.reports.standing import InvoiceCheck
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import BookDate, UtcDay
@@ -81,6 +83,9 @@ class PeriodInputs:
         successors: cost centre that has ended → the one that pays its corrections.
         corrected: closed periods whose books may have changed since, oldest first.
         lineage: UTC day → what its records come from: counts, fences; goes into the manifest as it is.
+        approved_by: who approved it; goes into the manifest.
+        deeds: who did what to it, by time; go into the manifest.
+        invoice: how it stands to the provider's invoice; goes onto the statements.
     """
 
     period: Month
@@ -94,6 +99,9 @@ class PeriodInputs:
     successors: Mapping[str, str] = field(default_factory=dict)
     corrected: Sequence[ClosedPeriod] = ()
     lineage: Mapping[str, Any] = field(default_factory=dict)
+    approved_by: str | None = None
+    deeds: Sequence[Deed] = ()
+    invoice: InvoiceCheck = InvoiceCheck.NOT_COMPARED
 
     @property
     def currency(self) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from chargeback.domain.errors import ChargebackError
+from chargeback.domain.errors import Conflict
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.reports.layout import charges_path, period_of_charges
 from chargeback.domain.time.months import Month
@@ -32,12 +32,12 @@ class Published:
         return known.state is PeriodState.CLOSED
 
     async def fetch(self, period: Month, folder: Path) -> Path:
-        """The rows of a period as a local file; raises `ChargebackError` if it was never published."""
+        """The rows of a period as a local file; raises `Conflict` if it was never published."""
         is_closed = await self.is_closed(period)
         store = self.closed if is_closed else self.reports
         name = charges_path(period)
         if name not in await store.paths(name):
-            raise ChargebackError(
+            raise Conflict(
                 f"{period} is closed, and its files are still on their way: `periods close {period}` finishes that"
                 if is_closed
                 else f"{period} was never published: run `publish {period}` first"

@@ -1,66 +1,55 @@
 """Splits shared costs between the cost centres, by usage or fixed shares, into rows of their own."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import SharedMarkup
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
+from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, ZERO, round_total, to_text, total
 from chargeback.domain.reports.rows import ROW_COLUMNS, ColumnType
 from chargeback.domain.terms.shared_costs import (
+    USE_DECIMALS,
     CostKind,
     DirectUsage,
+    Origin,
     SharedCost,
     active,
     amount,
+    measure_of,
     measured,
     netted,
+    origin,
     split,
     to_amount,
 )
 from chargeback.domain.terms.terms import ExchangeRate, Terms
-from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.states import LineState
 from chargeback.services.duck.engine import Row
-from chargeback.services.duck.statements import paths
 from chargeback.services.publishing.arrange import add_rates
+from chargeback.services.publishing.closed_usage import MEASURES, usage_of
 from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_inputs import PeriodInputs
 
 _MOMENT = timedelta(microseconds=1)
 
-MEASURES = ", ".join(
-    [
-        "CAST(coalesce(sum(exact_cost), 0) AS DECIMAL(38, 18))",
-        *(
-            f"CAST(coalesce(sum(quantity) FILTER ({which}), 0) AS HUGEINT)"
-            for which in (
-                "unit = 'tokens'",
-                "meter = 'requests'",
-                "unit = 'tokens' AND meter LIKE 'cached%'",
-                "unit = 'tokens' AND meter SIMILAR TO 'output.*|reasoning.*'",
-            )
-        ),
-    ]
-)
-"""Columns of `DirectUsage` in SQL: cost, tokens, requests, cached tokens, tokens of the answer.
 
-What follows them are service tier, variant, meter, quantity and the cost at contracted prices.
-"""
+def shares_any(inputs: PeriodInputs) -> bool:
+    """Whether any shared cost is charged in the period."""
+    return any(active(cost, inputs.period, inputs.catalogue.calendar) for cost in inputs.terms.shared_costs)
 
 
-def share_costs(engine: PeriodEngine, inputs: PeriodInputs, past: Mapping[Month, Sequence[Path]]) -> None:
+def share_costs(engine: PeriodEngine, inputs: PeriodInputs) -> None:
     """Add the parts of every shared cost that is charged in the period; those of one sum to it exactly.
 
-    A cost that belongs to a closed period becomes corrections of that one: split by its usage, which the files of
-    `past` have, and in the currency that it was billed in.
+    A cost that belongs to a closed period becomes corrections of that one: split by its usage, which
+    `sum_closed_usage` must have summed from the files of `past`, and in the currency that it was billed in.
     """
     period, calendar = inputs.period, inputs.catalogue.calendar
     charged = [
@@ -70,8 +59,8 @@ def share_costs(engine: PeriodEngine, inputs: PeriodInputs, past: Mapping[Month,
     add_rates(engine, period, inputs.currency, inputs.terms, own)
     for cost, times in charged:
         of, date = cost.corrects or period, calendar.date_of(times.first)
-        if of in past:
-            rows = usage_of(engine, of, calendar.bounds(of), calendar, past[of])
+        if of in inputs.past:
+            rows = usage_of(engine, of, calendar.bounds(of), calendar)
         else:
             dates = {"first": date, "last": calendar.date_of(times.after - _MOMENT)}
             rows = engine.run("direct usage", dates, measures=MEASURES)
@@ -80,12 +69,16 @@ def share_costs(engine: PeriodEngine, inputs: PeriodInputs, past: Mapping[Month,
         price = netted(cost, amount(cost, period, calendar), usage)
         if cost.kind is CostKind.TRUE_UP and not price:
             continue
-        ratios = split(cost, measured(cost, usage, times))
+        used = measured(cost, usage, times)
+        ratios = split(cost, used)
+        whole = Whole(price, rate, origin(cost, price, period, calendar))
         parts = []
         for centre, ratio in ratios.items():
             markup = inputs.catalogue.payers.markup(cost.kind, centre, times.first)
-            moved = {"cost_centre": inputs.successors.get(centre, centre)} if cost.corrects else {}
-            parts.append(part_row(cost, date, price, rate, centre, ratio, moved, markup=markup))
+            further = use_columns(cost, used, centre)
+            if cost.corrects:
+                further["cost_centre"] = inputs.successors.get(centre, centre)
+            parts.append(part_row(cost, date, whole, centre, ratio, further, markup=markup))
         engine.insert("pending_rows", parts)
 
 
@@ -95,26 +88,6 @@ def _rate(terms: Terms, cost: SharedCost, period: Month, currency: str) -> Excha
         return terms.rate_for(cost.corrects or period, cost.currency, currency)
     except InvalidConfig:
         return terms.rate_for(period, cost.currency, currency)
-
-
-def usage_of(
-    engine: PeriodEngine,
-    period: Month,
-    time: tuple[datetime, datetime],
-    calendar: Calendar,
-    billed: Sequence[Path],
-    corrections: Sequence[Path] = (),
-) -> list[Row]:
-    """The usage of a closed period in some of its time: from its own file, which comes first, and the corrections."""
-    first, last = calendar.date_of(time[0]), calendar.date_of(time[1] - _MOMENT)
-    values = {
-        "billed": str(billed[0]),
-        "corrections": paths([*billed, *corrections]),
-        "period": period,
-        "first": first,
-        "last": last,
-    }
-    return engine.run("usage of a closed period", values, measures=MEASURES)
 
 
 def direct_usage(rows: Iterable[Row], catalogue: Catalogue) -> list[DirectUsage]:
@@ -131,35 +104,57 @@ def part_id(cost: SharedCost, centre: str) -> str:
     return blake2b(f"shared\x1f{cost.cost_id}\x1f{centre}".encode(), digest_size=16).hexdigest()
 
 
+class Whole(NamedTuple):
+    """A shared cost in a period before it is split, and the rate that it is converted at."""
+
+    price: Decimal
+    rate: ExchangeRate
+    origin: Origin
+
+
+Further = dict[str, str | Decimal | None]
+"""Columns of a part that say more than its cost."""
+
+
+def use_columns(cost: SharedCost, used: Mapping[str, Decimal], centre: str) -> Further:
+    """What a cost centre and all together used, where that decides who pays."""
+    measure = measure_of(cost)
+    if not measure:
+        return {}
+    own, of_all = used.get(centre, ZERO), total(used.values())
+    return {
+        "allocation_measure": measure,
+        "allocated_use": round_total(own, USE_DECIMALS),
+        "allocated_use_of_all": round_total(of_all, USE_DECIMALS),
+    }
+
+
 def part_row(
     cost: SharedCost,
     date: BookDate,
-    price: Decimal,
-    rate: ExchangeRate,
+    whole: Whole,
     centre: str,
     ratio: Decimal,
-    corrects: Mapping[str, str | Decimal | None] = MappingProxyType({}),
+    further: Mapping[str, str | Decimal | None] = MappingProxyType({}),
     *,
     markup: SharedMarkup | None = None,
 ) -> Row:
-    """A cost centre's part of a shared cost as a row; `corrects` are the columns of one that corrects another.
+    """A cost centre's part of a shared cost as a row; `further` columns replace those of a part that is as it was paid.
 
     The list and the contracted cost have what was paid; the exact cost has what the cost centre is billed.
     """
-    known = _columns(cost, date, price, rate, centre, ratio) | dict(corrects)
+    known = _columns(cost, date, whole, centre, ratio) | dict(further)
     if markup is not None:
         billed = Decimal(str(known["exact_cost"]))
-        known |= {"unit_price": markup.on(price, PRICE_DECIMALS), "exact_cost": markup.on(billed)}
+        known |= {"unit_price": markup.on(whole.price, PRICE_DECIMALS), "exact_cost": markup.on(billed)}
     absent = {name: "" if kind == ColumnType.STRING else None for name, kind in ROW_COLUMNS.items()}
     return tuple(to_text(value) if isinstance(value, Decimal) else value for value in (absent | known).values())
 
 
-def _columns(
-    cost: SharedCost, date: BookDate, price: Decimal, rate: ExchangeRate, centre: str, ratio: Decimal
-) -> dict[str, object]:
+def _columns(cost: SharedCost, date: BookDate, whole: Whole, centre: str, ratio: Decimal) -> dict[str, object]:
     """The columns of a part that is billed as it was paid."""
-    whole = to_amount(EXACT.multiply(price, rate.rate))
-    part = EXACT.multiply(whole, ratio)
+    price, rate = whole.price, whole.rate
+    part = EXACT.multiply(to_amount(EXACT.multiply(price, rate.rate)), ratio)
     return {
         "kind": "correction" if cost.corrects else "shared",
         "charge_id": part_id(cost, centre),
@@ -183,4 +178,8 @@ def _columns(
         "shared_cost": cost.cost_id,
         "allocation_basis": cost.basis.value,
         "allocated_ratio": ratio,
+        "origin_unit_price": whole.origin.price,
+        "origin_quantity": whole.origin.quantity,
+        "origin_unit": whole.origin.unit,
+        "price_verified": str(cost.verified or ""),
     }

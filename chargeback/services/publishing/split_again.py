@@ -5,12 +5,11 @@ so that what some pay more others pay less, and a later version of the product t
 month whose usage stayed the same.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from hashlib import blake2b
-from pathlib import Path
 from typing import NamedTuple
 
 from chargeback.domain.money.exact import EXACT, ZERO
@@ -23,16 +22,15 @@ from chargeback.domain.terms.shared_costs import (
     amount,
     measured,
     netted,
+    origin,
     split,
     to_amount,
 )
 from chargeback.services.duck.engine import Row
-from chargeback.services.duck.statements import paths
+from chargeback.services.publishing.closed_usage import usage_of
 from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_inputs import ClosedPeriod
-from chargeback.services.publishing.share_costs import direct_usage, part_id, part_row, usage_of
-
-_MOMENT = timedelta(microseconds=1)
+from chargeback.services.publishing.share_costs import Further, Whole, direct_usage, part_id, part_row, use_columns
 
 
 class _Shares(NamedTuple):
@@ -52,19 +50,16 @@ class _Shares(NamedTuple):
         return self.ratios.get(centre, ZERO)
 
 
-def split_again(
-    engine: PeriodEngine, closed: ClosedPeriod, billed: Sequence[Path], corrections: Sequence[Path]
-) -> list[Row]:
+def split_again(engine: PeriodEngine, closed: ClosedPeriod) -> list[Row]:
     """The rows that bring the shared costs of a closed period up to its current usage and exchange rate.
 
-    `billed` are its own file and those that hold corrections of it so far, `corrections` what has just been found.
+    `sum_closed_usage` must have summed what was billed and what has just been found.
     """
     found: list[Row] = []
 
     @cache
     def used(first: datetime, after: datetime, *, now: bool) -> list[DirectUsage]:
-        more = corrections if now else ()
-        rows = usage_of(engine, closed.period, (first, after), closed.catalogue.calendar, billed, more)
+        rows = usage_of(engine, closed.period, (first, after), closed.catalogue.calendar, now=now)
         return direct_usage(rows, closed.catalogue)
 
     for cost in closed.shared_costs:
@@ -73,34 +68,29 @@ def split_again(
             continue
         rate = closed.terms.rate_for(closed.period, cost.currency, closed.currency)
         then, now = used(times.first, times.after, now=False), used(times.first, times.after, now=True)
-        before = _Shares.of(_whole(engine, closed, cost, billed), split(cost, measured(cost, then, times)))
+        before = _Shares.of(_whole(engine, closed, cost), split(cost, measured(cost, then, times)))
         price = netted(cost, amount(cost, closed.period, closed.catalogue.calendar), now)
-        after = _Shares.of(to_amount(EXACT.multiply(price, rate.rate)), split(cost, measured(cost, now, times)))
+        use_now = measured(cost, now, times)
+        after = _Shares.of(to_amount(EXACT.multiply(price, rate.rate)), split(cost, use_now))
+        whole = Whole(price, rate, origin(cost, price, closed.period, closed.catalogue.calendar))
         date = closed.catalogue.calendar.date_of(times.first)
         for centre in sorted({*before.ratios, *after.ratios}):
             if before.part(centre) != after.part(centre):
                 moved = EXACT.subtract(after.ratio(centre), before.ratio(centre))
-                corrects = _corrects(closed, cost, centre, before, after)
+                further = use_columns(cost, use_now, centre) | _corrects(closed, cost, centre, before, after)
                 markup = closed.payers.markup(cost.kind, centre, times.first)
-                found.append(part_row(cost, date, price, rate, centre, moved, corrects, markup=markup))
+                found.append(part_row(cost, date, whole, centre, moved, further, markup=markup))
     return found
 
 
-def _whole(engine: PeriodEngine, closed: ClosedPeriod, cost: SharedCost, billed: Sequence[Path]) -> Decimal:
+def _whole(engine: PeriodEngine, closed: ClosedPeriod, cost: SharedCost) -> Decimal:
     """How much of a shared cost was split so far, before any markup."""
-    values = {
-        "billed": str(billed[0]),
-        "later": paths(billed),
-        "period": closed.period,
-        "shared_cost": cost.cost_id,
-    }
+    values = {"period": closed.period, "shared_cost": cost.cost_id}
     ((whole,),) = engine.run("billed of a shared cost", values)
     return Decimal(whole)
 
 
-def _corrects(
-    closed: ClosedPeriod, cost: SharedCost, centre: str, before: _Shares, after: _Shares
-) -> dict[str, str | Decimal | None]:
+def _corrects(closed: ClosedPeriod, cost: SharedCost, centre: str, before: _Shares, after: _Shares) -> Further:
     moved = Reason.TRUE_UP if cost.kind is CostKind.TRUE_UP else Reason.SHARED_COST
     reason = (
         Reason.EXCHANGE_RATE if moved is Reason.SHARED_COST and before.ratio(centre) == after.ratio(centre) else moved

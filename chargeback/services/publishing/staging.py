@@ -1,97 +1,91 @@
-"""Loads the usage records of a period into the database, as stored documents, without a Python object for each."""
+"""Loads the charges of a period day by day and narrows them, part by part.
+
+Dates that are complete are arranged and put away, so that neither memory nor disk holds more than some of them.
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
 
-from chargeback.domain.errors import Superseded
+from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate, UtcDay
-from chargeback.domain.time.months import Month
-from chargeback.services.ports.books import Books
+from chargeback.services.duck.statements import column_list, quoted
+from chargeback.services.parquet.row_groups import rows_in
 from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.running.progress import Progress
 
-LOAD_BYTES = 32 * 1024 * 1024
-"""Documents are loaded in pieces of about this size, so that memory stays small."""
+PART_ROWS = 500_000
+"""Dates are arranged together until they have so many charges."""
+
+SETS_AT_ONCE = 50_000
+"""How many dimension sets with all their strings are grouped, or sorted, at once."""
+
+_AFTER_ALL = BookDate("9999-12-31")
+_SET_COLUMNS = (
+    "subscription_id", "product_id", "apim_user_id", "tenant_id", "app_id", "user_object_id", "user", "company",
+    "billing_code", "operation", "provider", "model", "deployment", "backend", "service_tier", "variant",
+    "line_state", "deployment_type", "region", "cost_centre", "allocation_rule",
+)  # fmt: skip
 
 
-class DateFilter(NamedTuple):
-    """Which charges of a document are taken: an SQL condition on `part.date`, and the values in it."""
+class BookedDays(Protocol):
+    """Gives the charges of a day of the books, whichever store they are in; see `services.settled.settled_days`."""
 
-    condition: str
-    values: Mapping[str, object]
+    def rows(self, day: UtcDay) -> AbstractAsyncContextManager[Path | None]:
+        """A file with the columns of `domain.reports.settled`, while the context lasts; None: nothing is there."""
+
+
+Arrange = Callable[[BookDate], Awaitable[None]]
+"""Arranges what is staged of the dates before this one."""
 
 
 async def stage(
-    engine: PeriodEngine, books: Books, days: Sequence[UtcDay], dates: DateFilter, progress: Progress
+    engine: PeriodEngine,
+    books: BookedDays,
+    days: Sequence[UtcDay],
+    dates: Sequence[BookDate],
+    calendar: Calendar,
+    arrange: Arrange,
+    progress: Progress,
 ) -> int:
-    """Load the charges of the UTC days' records whose date passes the filter; tells how many.
-
-    Raises `Superseded` where a line comes twice, because the books changed while they were read.
-    """
+    """Load the charges of some UTC days that fall on some dates; tells how many."""
     await asyncio.to_thread(engine.run, "staging tables")
-    staging = _Staging(engine, dates, progress)
-    for day in days:
-        async for page in books.documents(day):
-            await staging.add(page)
-        await staging.end_day()
-    await staging.check()
-    return staging.charges
+    loaded = arranged = 0
+    complete = BookDate("")
+    for day, following in pairwise([*days, None]):
+        assert day is not None
+        async with books.rows(day) as file:
+            is_empty = file is None or await asyncio.to_thread(rows_in, file) == 0
+            if file is not None and not is_empty:
+                await asyncio.to_thread(_load, engine, file, dates)
+        if is_empty and following:
+            continue
+        before = min(calendar.dates(following)) if following else _AFTER_ALL
+        staged, waiting, first = (await asyncio.to_thread(engine.run, "size of staged", {"before": before}))[0]
+        if first and first < complete:
+            raise ValueError(f"a record of {day} has usage of {first}, which is not a date of that day: post it again")
+        if staged + arranged > loaded:
+            loaded = staged + arranged
+            progress("reading", loaded)
+        if waiting and (waiting >= PART_ROWS or following is None):
+            engine.require_room(waiting)
+            await arrange(before)
+            await asyncio.to_thread(engine.run, "forget staged", {"before": before})
+            complete = before
+            arranged += waiting
+    await asyncio.to_thread(engine.run, "drop staging")
+    return loaded
 
 
-def period_filter(period: Month) -> DateFilter:
-    """The dates of a period."""
-    return DateFilter("part.date[:7] = $period", {"period": period})
-
-
-def dates_filter(dates: Sequence[BookDate]) -> DateFilter:
-    """These dates."""
-    return DateFilter("list_contains($dates, part.date)", {"dates": list(dates)})
-
-
-class _Staging:
-    """Collects pages in a file until they are worth a load."""
-
-    def __init__(self, engine: PeriodEngine, dates: DateFilter, progress: Progress) -> None:
-        self._engine = engine
-        self._dates = dates
-        self._progress = progress
-        self._file = engine.folder / "documents.ndjson"
-        self._size = 0
-        self.charges = 0
-
-    async def add(self, page: bytes) -> None:
-        with self._file.open("ab") as file:
-            file.write(page)
-        self._size += len(page)
-        if self._size >= LOAD_BYTES:
-            await self._load()
-
-    async def end_day(self) -> None:
-        """Short days are loaded and checked together."""
-        if self._size >= LOAD_BYTES // 2:
-            await self.check()
-
-    async def check(self) -> None:
-        """Load what is left; no line of a day may have come twice by now."""
-        await self._load()
-        if twice := await asyncio.to_thread(self._engine.run, "twice"):
-            day, line = twice[0]
-            raise Superseded(f"the books of {day} changed while they were read: line {line} came twice")
-        await asyncio.to_thread(self._engine.run, "forget seen")
-
-    async def _load(self) -> None:
-        if self._size:
-            self._size = 0
-            self.charges += await asyncio.to_thread(self._insert)
-            self._progress("reading", self.charges)
-
-    def _insert(self) -> int:
-        try:
-            path = {"path": str(self._file)}
-            self._engine.run("read documents", path | dict(self._dates.values), dates=self._dates.condition)
-            if self._engine.run("new dimension sets")[0][0]:
-                self._engine.run("add dimension sets", path)
-            return int(self._engine.run("add charges")[0][0])
-        finally:
-            self._file.unlink()
+def _load(engine: PeriodEngine, file: Path, dates: Sequence[BookDate]) -> None:
+    listed = ", ".join(f"DATE {quoted(date)}" for date in dates)
+    new_sets = int(engine.run("show day", file=quoted(file), dates=f"charge_date IN ({listed})")[0][0])
+    turns = -(-new_sets // SETS_AT_ONCE)
+    filled = ", ".join(f"coalesce(\"{name}\", '')" for name in _SET_COLUMNS)
+    for turn in range(turns):
+        values = {"turns": turns, "turn": turn}
+        engine.run("add dimension sets", values, columns=column_list(_SET_COLUMNS), filled=filled)
+    engine.run("add charges")

@@ -1,41 +1,70 @@
 """Writes the chargeback CSV: every row of the period, its costs to the last digit."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
 from chargeback.domain.reports.layout import chargeback_path
-from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS, csv_line
-from chargeback.domain.reports.rows import ROW_COLUMNS, ColumnType
+from chargeback.domain.reports.manifest import BACK, CARE, CHARGEBACK_COLUMNS, FRONT, csv_line
+from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS, ColumnType
 from chargeback.domain.time.months import Month
-from chargeback.services.duck.statements import quoted
+from chargeback.services.duck.statements import column_list, quoted
 from chargeback.services.publishing.files import CSV, Files
 from chargeback.services.publishing.period_engine import PeriodEngine
-from chargeback.services.publishing.slices import Slice, pieces, slices, write_ahead
+from chargeback.services.publishing.period_parts import PeriodParts
+from chargeback.services.publishing.slices import Slice, made_ahead, pieces, slices
 from chargeback.services.running.progress import Progress
 
 
-async def write_chargeback(engine: PeriodEngine, period: Month, files: Files, progress: Progress) -> None:
-    """Usage by date and dimensions, then shared costs, then corrections."""
-    await files.write(chargeback_path(period), CSV, _lines(engine, period, progress))
+async def write_chargeback(
+    engine: PeriodEngine, parts: PeriodParts, period: Month, files: Files, progress: Progress
+) -> None:
+    """Usage by date and dimensions, then shared costs, then corrections; the usage is also summed."""
+    await files.write(chargeback_path(period), CSV, _lines(engine, parts, period, progress))
 
 
-async def _lines(engine: PeriodEngine, period: Month, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
+async def _lines(
+    engine: PeriodEngine, parts: PeriodParts, period: Month, progress: Progress
+) -> AsyncIterator[tuple[int, bytes]]:
     yield 0, csv_line(CHARGEBACK_COLUMNS)
-    start = f"{period},"
-    parts: list[tuple[int, Callable[[Path], None]]] = [
-        (each.rows, partial(_write_slice, engine, start, each)) for each in slices(engine)
-    ]
-    if non_usage := engine.run("count of non-usage rows")[0][0]:
-        parts.append((non_usage, partial(_write_non_usage, engine, period)))
     done = 0
-    async for rows, file in write_ahead(parts, engine.folder):
-        done += rows
-        progress("writing", done)
+    async for _ in parts.each():
+        found = await asyncio.to_thread(_prepare, engine)
+        makes = [partial(_write_slice, engine, f"{period},", each) for each in found]
+        names = [engine.folder / f"lines-{each.first:012}.csv" for each in found]
+        waiting = iter(found)
+        async for file in made_ahead(makes, names):
+            each = next(waiting)
+            done += each.rows
+            progress("writing", done)
+            rows = each.rows
+            for piece in pieces(file):
+                yield rows, piece
+                rows = 0
+            file.unlink()
+    if rows := engine.run("count of non-usage rows")[0][0]:
+        file = engine.folder / "lines-of-non-usage.csv"
+        await asyncio.to_thread(_write_non_usage, engine, period, file)
+        progress("writing", done + rows)
         for piece in pieces(file):
             yield rows, piece
             rows = 0
         file.unlink()
+
+
+def _prepare(engine: PeriodEngine) -> list[Slice]:
+    engine.run("sum charges")
+    engine.run(
+        "printed dimension sets",
+        dimensions=column_list(DIMENSIONS),
+        care=quoted(CARE),
+        front=column_list(FRONT),
+        back=column_list(BACK),
+        front_cells=", ".join(f'cell("{name}")' for name in FRONT),
+        back_cells=", ".join(f'cell("{name}")' for name in BACK),
+    )
+    return slices(engine)
 
 
 def _write_slice(engine: PeriodEngine, start: str, rows: Slice, file: Path) -> None:

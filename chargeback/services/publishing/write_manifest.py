@@ -4,7 +4,9 @@ from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
 
+from chargeback.domain.catalogue.prices import PROVEN
 from chargeback.domain.money.exact import ZERO, round_total, to_text, total
+from chargeback.domain.reports.evidence import CentreSum
 from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.reports.manifest import (
     CentrePart,
@@ -15,6 +17,8 @@ from chargeback.domain.reports.manifest import (
     StateSums,
     UsedRate,
 )
+from chargeback.domain.reports.unverified import UnverifiedAmount, share_of
+from chargeback.services.duck.statements import quoted
 from chargeback.services.publishing.files import JSON, Files, whole
 from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_inputs import PeriodInputs
@@ -31,6 +35,8 @@ class Holdings(NamedTuple):
     exchange_rates: list[UsedRate]
     corrections: list[CorrectionCost]
     contracted: Decimal
+    unverified: list[UnverifiedAmount]
+    centres: list[CentreSum]
 
 
 def holdings(engine: PeriodEngine, currency: str) -> Holdings:
@@ -48,6 +54,8 @@ def holdings(engine: PeriodEngine, currency: str) -> Holdings:
         exchange_rates=rates,
         corrections=_corrected(engine),
         contracted=Decimal(engine.run("contracted")[0][0]),
+        unverified=_unverified(engine, currency),
+        centres=[CentreSum(centre, of, format(cost, "f")) for centre, of, cost, *_ in summary(engine)],
     )
 
 
@@ -77,6 +85,10 @@ async def write_manifest(inputs: PeriodInputs, held: Holdings, files: Files) -> 
         previous_manifest=inputs.previous_manifest,
         lineage=dict(inputs.lineage),
         contracted=to_text(held.contracted),
+        unverified=held.unverified,
+        approved_by=inputs.approved_by,
+        deeds=list(inputs.deeds),
+        kept_until=rule.kept_until(inputs.period).isoformat() if (rule := inputs.terms.retention) else "",
     )
     await files.write(manifest_path(inputs.period), JSON, whole(1, manifest.to_json()))
     return manifest
@@ -106,6 +118,23 @@ def _prices(engine: PeriodEngine) -> list[PriceUsed]:
     return [
         PriceUsed(price_id, meter, to_text(unit), to_text(listed), to_text(contracted), price_unit, currency, quantity)
         for price_id, meter, unit, listed, contracted, price_unit, currency, quantity in engine.run("prices")
+    ]
+
+
+def _unverified(engine: PeriodEngine, currency: str) -> list[UnverifiedAmount]:
+    totals = {of: Decimal(cost) for of, cost in _totals(engine, currency).items()}
+    proven = f"({', '.join(map(quoted, PROVEN))})"
+    return [
+        UnverifiedAmount(
+            verified,
+            source or "",
+            model or "",
+            of,
+            int(rows),
+            format(cost, "f"),
+            share_of(cost, totals.get(of, ZERO)),
+        )
+        for verified, source, model, of, rows, cost in engine.run("unverified", {"currency": currency}, proven=proven)
     ]
 
 

@@ -18,12 +18,12 @@ from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month, month_of, utc_days_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
-from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.booked_charges import booked
+from chargeback.services.settled.settled_days import SettledDays
 
 
 async def edge_usage(
-    period: Month, books: Books, catalogue: Catalogue, terms: Mapping[Month, Terms], meters: ProviderMeters
+    period: Month, days: SettledDays, catalogue: Catalogue, terms: Mapping[Month, Terms], meters: ProviderMeters
 ) -> list[Booked]:
     """Usage of the provider's month that the books have in a neighbour, and negated the other way round.
 
@@ -32,7 +32,7 @@ async def edge_usage(
     prices = skus_of_prices(catalogue)
     found = []
     for day, sign in edge_days(period, catalogue.calendar):
-        async for record, part in _parts(books, day):
+        async for record, part in _parts(days, day):
             if (month_of(part.date) == period) == (sign < 0):
                 place: str = part.date if sign < 0 else day
                 month = month_of(part.date)
@@ -52,8 +52,8 @@ def edge_days(period: Month, calendar: Calendar) -> Iterator[tuple[UtcDay, int]]
             yield day, 1
 
 
-async def _parts(books: Books, day: UtcDay) -> AsyncIterator[tuple[UsageRecord, RecordPart]]:
-    async for page in books.records(day):
+async def _parts(days: SettledDays, day: UtcDay) -> AsyncIterator[tuple[UsageRecord, RecordPart]]:
+    async for page in days.records(day):
         for record in page:
             for part in record.parts:
                 yield record, part

@@ -5,7 +5,7 @@ product made.
 """
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
@@ -21,7 +21,7 @@ from chargeback.domain.price_list.provider_meters import ProviderMeters
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, open_engine
-from chargeback.services.duck.statements import column_definitions
+from chargeback.services.duck.statements import column_definitions, column_list
 from chargeback.services.ports.reports import Invoices
 from chargeback.services.running.work_folder import work_folder
 
@@ -42,6 +42,7 @@ OPTIONAL = (
     "x_PricingBlockSize",
     "x_PricingUnitDescription",
     "x_BillingExchangeRate",
+    "InvoiceId",
 )
 _NUMBERS = ("PricingQuantity", "x_PricingBlockSize", "x_BillingExchangeRate")
 _MEMORY_MB = 256
@@ -57,6 +58,7 @@ class Invoice:
         sha256: over the files of the run, in their order.
         rows: how many rows the files have, those of other services included.
         paid_ahead: the part of the cost that was paid at once for a longer time, such as a reservation of a year.
+        invoice_ids: the `InvoiceId` of the charges; none before the provider has issued the invoice.
     """
 
     run: ExportRun
@@ -64,6 +66,11 @@ class Invoice:
     sha256: str
     rows: int
     paid_ahead: Decimal = ZERO
+    invoice_ids: tuple[str, ...] = ()
+
+
+Keep = Callable[[str, Path], Awaitable[None]]
+"""Takes the rows that were used, as a local Parquet file, with the SHA-256 of the export that they are from."""
 
 
 async def read_invoice(
@@ -75,6 +82,7 @@ async def read_invoice(
     meters: ProviderMeters,
     accounts: Collection[str],
     currency: str,
+    keep: Keep | None = None,
 ) -> Invoice:
     """Read the charges of our accounts; raises `InvalidConfig` naming the file and column of what cannot be read.
 
@@ -97,13 +105,21 @@ async def read_invoice(
             "services": [service.casefold() for service in rules.services],
             "scope": [start.casefold() for start in rules.scope],
         }
-        rows = await asyncio.to_thread(engine.run, "charges of the accounts", given)
+        await asyncio.to_thread(engine.run, "find ours", given)
+        rows = await asyncio.to_thread(engine.run, "charges of the accounts")
+        invoice_ids = tuple(str(invoice_id) for (invoice_id,) in engine.run("invoices"))
         ((counted, first, last),) = engine.run("size of the invoice")
+        if keep is not None:
+            used = Path(folder) / "used.parquet"
+            named = {"file": str(used), "run": run.name, "sha256": digest.hexdigest()}
+            columns = column_list((cost, *REQUIRED, *OPTIONAL))
+            await asyncio.to_thread(engine.run, "write ours", named, columns=columns)
+            await keep(digest.hexdigest(), used)
     _require_currency(rows, currency, run)
     if not run.first:
         run = replace(run, first=first or "", last=last or "")
     paid_ahead = total([row[-1] for row in rows if row[-3] and row[-1]])
-    return Invoice(run, tuple(_charges(rows, meters)), digest.hexdigest(), counted, paid_ahead)
+    return Invoice(run, tuple(_charges(rows, meters)), digest.hexdigest(), counted, paid_ahead, invoice_ids)
 
 
 def _open(folder: str, cost: str) -> Engine:

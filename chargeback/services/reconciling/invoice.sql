@@ -37,7 +37,8 @@ WHERE rowid >= $start AND (
 )
 LIMIT 1
 
--- name: charges of the accounts
+-- name: find ours
+CREATE TABLE ours AS
 WITH texts AS (
     SELECT
         left(ChargePeriodStart, 10) AS day,
@@ -45,15 +46,27 @@ WITH texts AS (
         regexp_extract(resource_id, '/providers/microsoft\.cognitiveservices/accounts/([^/]+)', 1) AS account,
         *
     FROM charges
-), ours AS (
-    SELECT * FROM texts
-    WHERE starts_with(day, $period)
-        AND (
-            len(list_filter($accounts, lambda known: account = known OR starts_with(account, concat(known, '-')))) > 0
-            OR list_contains($services, lower(coalesce(ServiceName, '')))
-        )
-        AND ($scope = [] OR len(list_filter($scope, lambda start: starts_with(resource_id, start))) > 0)
 )
+SELECT * FROM texts
+WHERE starts_with(day, $period)
+    AND (
+        len(list_filter($accounts, lambda known: account = known OR starts_with(account, concat(known, '-')))) > 0
+        OR list_contains($services, lower(coalesce(ServiceName, '')))
+    )
+    AND ($scope = [] OR len(list_filter($scope, lambda start: starts_with(resource_id, start))) > 0)
+
+-- name: write ours
+-- As the provider said them; the same rows in any order give the same bytes.
+SET threads = 1;
+COPY (SELECT {columns} FROM ours ORDER BY ALL) TO $file (FORMAT parquet, COMPRESSION zstd, KV_METADATA {
+    run: $run, sha256: $sha256
+});
+SET threads = 2
+
+-- name: invoices
+SELECT DISTINCT InvoiceId FROM ours WHERE InvoiceId IS NOT NULL ORDER BY ALL
+
+-- name: charges of the accounts
 SELECT
     day, account, coalesce(lower(x_SkuMeterId), ''), coalesce(x_SkuMeterName, SkuMeter, ''),
     coalesce(x_PricingUnitDescription, PricingUnit, ''), coalesce(PricingUnit, ''), ChargeCategory,

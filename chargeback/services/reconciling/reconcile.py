@@ -17,15 +17,15 @@ from chargeback.domain.price_list.provider_meters import ProviderMeters
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month, utc_days_of
 from chargeback.log_line import log_line
-from chargeback.services.ports.books import Books
 from chargeback.services.ports.reports import Invoices
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.booked_charges import BooksOfPeriod, read_booked, read_carried
 from chargeback.services.reconciling.edge_usage import edge_usage
-from chargeback.services.reconciling.invoice import Invoice, read_invoice
-from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
+from chargeback.services.reconciling.invoice import Invoice, Keep, read_invoice
+from chargeback.services.reconciling.reconciled_documents import MOVERS_KEPT, Compared, Comparisons
 from chargeback.services.reconciling.true_up_documents import TrueUps
 from chargeback.services.running.work_folder import work_folder
+from chargeback.services.settled.settled_days import SettledDays
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,12 @@ class Reconciled:
     def exceeded(self) -> bool:
         """Whether the variance of what should be on the invoice by now exceeds the tolerance."""
         return self.rules.exceeded_by(self.found.overdue, self.found.invoiced)
+
+    @property
+    def largest_cause(self) -> str:
+        """The cause of the largest part of the variance; empty where there is none."""
+        causes = self.found.by_cause()
+        return max(causes, key=lambda cause: abs(causes[cause][0]), default="")
 
     @property
     def published(self) -> Decimal:
@@ -105,16 +111,17 @@ async def reconcile_period(
     period: Month,
     invoices: Invoices,
     published: Published,
-    books: Books,
+    days: SettledDays,
     *,
     catalogue: Catalogue,
     terms: Mapping[Month, Terms],
     meters: ProviderMeters,
     rules: ReconciliationRules,
+    keep: Keep | None = None,
 ) -> Reconciled:
     """Compare a published period with the newest complete run of the cost export, and log what was found.
 
-    `terms`: what `terms_around` gives.
+    `terms`: what `terms_around` gives. `keep` takes the rows of the export that were used.
     Raises `InvoiceMissing` where there is no export of the period, `InvalidConfig` where it cannot be read.
     """
     currency = catalogue.calendar.currency(period)
@@ -128,9 +135,9 @@ async def reconcile_period(
         of_period = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters, parts)
         carried = await asyncio.to_thread(read_carried, own)
         digest = await asyncio.to_thread(_sha256, [own, *later])
-    booked = [*of_period.booked, *await edge_usage(period, books, catalogue, terms, meters)]
+    booked = [*of_period.booked, *await edge_usage(period, days, catalogue, terms, meters)]
     invoice = await read_invoice(
-        invoices, run, period, rules=rules, meters=meters, accounts=accounts, currency=currency
+        invoices, run, period, rules=rules, meters=meters, accounts=accounts, currency=currency, keep=keep
     )
     found = await asyncio.to_thread(
         reconcile, booked, invoice.charges, period=period, run=invoice.run, rules=rules, accounts=accounts
@@ -144,6 +151,7 @@ async def reconcile_period(
 
 
 def _compared(reconciled: Reconciled) -> Compared:
+    movers = list(reconciled.found.overdue_by_use().items())
     return Compared(
         period=reconciled.period,
         run=reconciled.invoice.run.name,
@@ -153,6 +161,9 @@ def _compared(reconciled: Reconciled) -> Compared:
         published=to_text(reconciled.published),
         currency=reconciled.currency,
         entered=to_text(total([*reconciled.books.trued_up.values()])),
+        overdue=to_text(reconciled.found.overdue),
+        cause=reconciled.largest_cause,
+        movers=tuple((name, to_text(amount)) for name, amount in movers[:MOVERS_KEPT]),
     )
 
 
@@ -182,8 +193,6 @@ def _log(reconciled: Reconciled) -> None:
         run=reconciled.invoice.run.name,
     )
     if reconciled.exceeded:
-        causes = found.by_cause()
-        largest = max(causes, key=lambda cause: abs(causes[cause][0]))
         log_line(
             log,
             "variance_exceeded",
@@ -193,5 +202,5 @@ def _log(reconciled: Reconciled) -> None:
             variance=found.overdue,
             invoiced=found.invoiced,
             currency=reconciled.currency,
-            cause=largest,
+            cause=reconciled.largest_cause,
         )

@@ -12,6 +12,8 @@ from chargeback.services.ports.control import Control
 
 KIND = "reconciliation"
 
+MOVERS_KEPT = 3
+
 
 class Compared(msgspec.Struct, frozen=True, rename="camel"):
     """The last comparison of a period.
@@ -22,6 +24,12 @@ class Compared(msgspec.Struct, frozen=True, rename="camel"):
         invoiced, booked: what was compared, exact decimal text; `published` is what the period's own files have of it.
         currency: the amounts'.
         entered: what true-ups charge for the period that somebody entered by hand.
+        overdue: the variance of what should be on the invoice by now.
+        cause: the cause of the largest part of the variance.
+        movers: what makes most of `overdue`: the use and its account, and how much, at most `MOVERS_KEPT`, the largest
+            first.
+        sha256: over the files of the run, as they were read; empty in a comparison that is older than this field.
+        invoice_ids: the `InvoiceId` of the rows that were compared; none before the provider has issued the invoice.
     """
 
     period: Month
@@ -32,6 +40,11 @@ class Compared(msgspec.Struct, frozen=True, rename="camel"):
     published: str
     currency: str
     entered: str = "0"
+    overdue: str = "0"
+    cause: str = ""
+    sha256: str = ""
+    invoice_ids: tuple[str, ...] = ()
+    movers: tuple[tuple[str, str], ...] = ()
 
     def variance(self, published: Decimal) -> Decimal:
         """The invoice minus what is charged without the period's own true-up, if its files come to that now."""

@@ -27,6 +27,7 @@ class InvoiceRead(_Part, frozen=True):
     submitted: str
     rows: int
     sha256: str
+    invoice_ids: tuple[str, ...] = ()
 
 
 class CarriedCorrection(_Part, frozen=True):
@@ -119,7 +120,9 @@ def summary_of(reconciled: Reconciled) -> ReconciliationSummary:
     return ReconciliationSummary(
         billing_period=reconciled.period,
         currency=reconciled.currency,
-        invoice=InvoiceRead(reconciled.place, run.name, run.first, run.last, submitted, rows, digest),
+        invoice=InvoiceRead(
+            reconciled.place, run.name, run.first, run.last, submitted, rows, digest, reconciled.invoice.invoice_ids
+        ),
         books=BooksRead(reconciled.charges, carried),
         true_up_waits_for=(*reconciled.missing_of_the_invoice(), *reconciled.missing_of_the_books()),
         invoiced=to_text(found.invoiced),

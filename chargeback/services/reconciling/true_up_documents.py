@@ -70,6 +70,8 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
 class TrueUps:
     """The only owner of the documents of this kind."""
 
+    kind = KIND
+
     def __init__(self, control: Control) -> None:
         self._control = control
 

@@ -33,6 +33,7 @@ class Stage(StrEnum):
     POST = "post"
     AUDIT = "audit"
     SUMMARISE = "summarise"
+    PACK = "pack"
     PUBLISH = "publish"
 
 

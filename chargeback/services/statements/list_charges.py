@@ -7,19 +7,18 @@ a day with too many rows is cut into equal parts by charge id.
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
-from chargeback.domain.reports.manifest import cell
+from chargeback.domain.reports.manifest import CARE, cell
 from chargeback.domain.reports.rows import ROW_COLUMNS, ColumnType
 from chargeback.domain.reports.statement import STATEMENT_COLUMNS, DayRows, cut
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import column_list, quoted
 
-_STAGED_ROWS = 600_000
+STAGED_ROWS = 100_000
+"""How many lines wait to be sorted."""
+
 _SORTED_ROWS = 20_000
 _FETCHED_ROWS = 4_000
-_CARE = r'[,"\r\n\t;|]|(^|\x1f)[^0-9A-Za-z\x1f]'
-"""Where a string that joins several, with a separator between them, may need quotes or an apostrophe."""
-
 _STRINGS = [index for index, column in enumerate(STATEMENT_COLUMNS) if ROW_COLUMNS.get(column) == ColumnType.STRING]
 _ORDER = ("charge_date", "subscription_id", "model", "meter", "charge_id")
 
@@ -42,9 +41,9 @@ def list_charges(engine: Engine, period: Month, counts: Sequence[DayRows]) -> It
         "order": column_list(_ORDER),
         "printed": ", ".join(_printed(column, period) for column in STATEMENT_COLUMNS),
         "strings": column_list(STATEMENT_COLUMNS[index] for index in _STRINGS),
-        "care": quoted(_CARE),
+        "care": quoted(CARE),
     }
-    for piece in cut(counts, _STAGED_ROWS):
+    for piece in cut(counts, STAGED_ROWS):
         condition, values = _piece_filter(piece)
         engine.run("stage printed rows", values, condition=condition, **words)
         for part in cut(piece, _SORTED_ROWS):

@@ -57,6 +57,12 @@ def percent(part: Decimal, whole: Decimal, *, plus: bool = False) -> str:
     return f"{cents(part * 100 / whole, plus=plus, places=1)}{_THIN}%" if whole else ""
 
 
+def price_unit(unit: str) -> str:
+    """What a price is the price of, such as `1 000 000 tokens`."""
+    block, _, thing = unit.partition(" ")
+    return f"{number(Decimal(block))} {thing}" if block.isdecimal() and thing else unit
+
+
 def on_axis(value: float) -> str:
     """A number for the axis of a chart, which has few digits."""
     return number(Decimal(f"{value:.10g}"))

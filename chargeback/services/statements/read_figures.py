@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from chargeback.domain.reports.figures import (
     CentreTotals,
+    ChainPart,
     CorrectedPeriod,
     Correction,
     DayCost,
     Figures,
     OpenUsage,
+    PricedUse,
     Rate,
     Share,
     SharedPart,
@@ -29,10 +31,14 @@ _COLUMNS = {
     "shares": "view, kind, place, label, members, cost, requests, unknown",
     "items": f"later, kind, {', '.join((*MOVED_BY, *_KINDS_OF_USE))}, unit, rate, quantity, cost",
     "open_usage": "state, model, deployment, meter, unit, quantity, cost",
-    "shared": "shared_cost, meter, allocation_basis, least, most, cost",
+    "shared_parts": "later, shared_cost, meter, allocation_basis, measure, origin_unit_price, origin_quantity,"
+    " origin_unit, pricing_currency, ratio, own_use, use_of_all, cost, whole, idle_use",
+    "largest_prices": "place, members, model, deployment_type, service_tier, variant, meter, unit, price_unit,"
+    " pricing_currency, list_unit_price, contracted_unit_price, unit_price, quantity, cost",
+    "chain": "kind, listed, contracted, charged, cost",
     "corrections": "corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity, currency, cost,"
     " correction_reason",
-    "corrected": "corrects_period, currency, cost, rows",
+    "corrected": "corrects_period, correction_reason, currency, cost, rows",
     "rates": "pricing_currency, exchange_rate, exchange_rate_date, exchange_rate_source",
 }
 
@@ -66,7 +72,10 @@ def _read(engine: Engine, centres: Sequence[Covered], *, compared: bool) -> Iter
             shares=_shares(rows["shares"]),
             movers=_movers(rows["items"]) if compared else (),
             open_usage=[OpenUsage(*row) for row in rows["open_usage"]],
-            shared=[SharedPart(*row) for row in rows["shared"]],
+            shared=[SharedPart(*row) for later, *row in rows["shared_parts"] if later],
+            shared_before=[SharedPart(*row) for later, *row in rows["shared_parts"] if not later] if compared else (),
+            prices=[PricedUse(*row) for _, *row in rows["largest_prices"]],
+            chain=[ChainPart(*row) for row in rows["chain"]],
             corrections=[Correction(*row) for row in rows["corrections"]],
             corrected=[CorrectedPeriod(*row) for row in rows["corrected"]],
             rates=[Rate(*row) for row in rows["rates"]],

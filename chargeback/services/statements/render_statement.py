@@ -1,7 +1,7 @@
 """Renders a statement as one HTML page that needs no other file: no scripts, fonts, images or style sheets."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -13,14 +13,25 @@ import jinja2
 from markupsafe import Markup
 
 from chargeback.domain.cost_centres.tree import UNALLOCATED, ancestors
+from chargeback.domain.money.currencies import minor_unit_decimals
 from chargeback.domain.money.exact import EXACT, ZERO, total
 from chargeback.domain.reports.figures import DayCost, Figures, Share
+from chargeback.domain.reports.focus import sku_meter
 from chargeback.domain.reports.layout import name_of, statement_path
 from chargeback.domain.reports.movers import Mover, summed
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.states import LineState
-from chargeback.services.publishing.period_tables import PeriodTables
+from chargeback.services.publishing.period_tables import PeriodFrame
 from chargeback.services.statements.draw_charts import Bar, by_name
+from chargeback.services.statements.explain_charge import (
+    budget_use,
+    charge_chain,
+    one_unit,
+    posted_to,
+    shared_shares,
+    whole_of,
+    why_it_moved,
+)
 from chargeback.services.statements.print_numbers import (
     at_least,
     cents,
@@ -29,6 +40,7 @@ from chargeback.services.statements.print_numbers import (
     number,
     on_axis,
     percent,
+    price_unit,
     rounded,
 )
 from chargeback.services.statements.tabulate_days import tabulate_days
@@ -51,17 +63,19 @@ class StatementPeriod:
 
     Attributes:
         last_day: the last day with usage, anywhere; empty without any.
+        rates_before: currency → the exchange rate of the period before.
         previous_currencies: those that the period before was kept in; empty where it was never published.
     """
 
-    tables: PeriodTables
+    frame: PeriodFrame
     last_day: str
     previous_currencies: tuple[str, ...]
+    rates_before: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def compared(self) -> bool:
         """Whether there is a period before, in the same currency."""
-        return self.tables.currency in self.previous_currencies
+        return self.frame.currency in self.previous_currencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +99,23 @@ class Why:
     others_change: Decimal
 
 
+def short_month(period: Month) -> str:
+    """Such as Mar 2026."""
+    return f"{_MONTHS[int(period[5:]) - 1][:3]} {period[:4]}"
+
+
 def month_name(period: Month) -> str:
     """Such as March 2026."""
     return f"{_MONTHS[int(period[5:]) - 1]} {period[:4]}"
 
 
 @cache
-def _template(places: int) -> jinja2.Template:
-    """The template, for amounts with so many decimals; read and compiled once a process."""
+def _template(places: int, currency: str) -> jinja2.Template:
+    """The template, for amounts with so many decimals, in headlines those of the currency; compiled once a process."""
+
+    def headline(amount: Decimal, of: str = currency, *, plus: bool = False) -> str:
+        return cents(amount, places=min(minor_unit_decimals(of), places), plus=plus)
+
     folder = files("chargeback.services.statements")
     environment = jinja2.Environment(
         loader=jinja2.DictLoader({name: (folder / name).read_text("utf-8") for name in _SOURCES}),
@@ -102,14 +125,17 @@ def _template(places: int) -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "cents": lambda amount, **given: cents(amount, places=min(2, places), **given),
+        "cents": headline,
         "exact": lambda amount, **given: exact(amount, places, **given),
         "number": number,
         "at_least": at_least,
         "css_text": css_text,
         "month": month_name,
+        "short_month": short_month,
     }
     environment.globals |= {"percent": percent, "svg": Markup, "label": label, "isolated": isolated}
+    environment.globals |= {"meter_name": sku_meter, "price_unit": price_unit}
+    environment.globals |= {"why_it_moved": why_it_moved, "whole_of": whole_of}
     return environment.get_template(_SOURCES[0])
 
 
@@ -118,32 +144,43 @@ class Renderer:
 
     def __init__(self, period: StatementPeriod) -> None:
         self._period = period
-        self._template = _template(period.tables.decimals)
+        self._template = _template(period.frame.decimals, period.frame.currency)
 
     def page(self, figures: Figures) -> bytes:
         """The page of one cost centre."""
         return self._template.render(self._context(figures)).encode()
 
     def _context(self, figures: Figures) -> dict[str, Any]:
-        tables, totals = self._period.tables, figures.totals
-        where = month_name(tables.period)
+        frame, totals = self._period.frame, figures.totals
+        where = month_name(frame.period)
         return {
             "period": self._period,
-            "tables": tables,
+            "frame": frame,
             "month": where,
             "figures": figures,
             "totals": totals,
             "is_unallocated": totals.path == UNALLOCATED,
-            "above": [(path, tables.centres.get(path, path)) for path in reversed([*ancestors(totals.path)])],
-            "link": lambda path: _link(totals.path, path, tables.period),
-            "csv": name_of(statement_path(totals.path, tables.period, "csv")),
-            "days": tabulate_days(tables.period, figures.days, f"Bars: cost of each day of {where}, by model"),
+            "above": [(path, frame.centres.get(path, path)) for path in reversed([*ancestors(totals.path)])],
+            "link": lambda path: _link(totals.path, path, frame.period),
+            "csv": name_of(statement_path(totals.path, frame.period, "csv")),
+            "days": tabulate_days(frame.period, figures.days, f"Bars: cost of each day of {where}, by model"),
             "below": tabulate_days(
-                tables.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
+                frame.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
             ),
             "views": [_view(name, figures.shares.get(name, ())) for name in _VIEWS],
-            "elsewhere": _elsewhere(figures, tables.currency),
-            "why": _why(figures, tables.decimals),
+            "elsewhere": _elsewhere(figures, frame.currency),
+            "why": _why(figures, frame.decimals),
+            "one_unit": one_unit(figures.prices),
+            "chain": charge_chain(figures.chain, frame.decimals),
+            "shares": shared_shares(figures),
+            "posted": posted_to(totals.path, totals.cost, frame),
+            "objections_until": frame.issuer.objections_until(frame.period),
+            "budget_of": lambda of: budget_use(of.budget, of.cost_with_below, frame),
+            "deeds_behind": [
+                deed
+                for corrected in sorted({each.period for each in figures.corrected})
+                for deed in frame.standing.behind(corrected)
+            ],
             "open": {
                 state: [each for each in figures.open_usage if each.state == state]
                 for state in (LineState.UNPRICED, LineState.UNSETTLED, LineState.ESTIMATED)
@@ -152,7 +189,7 @@ class Renderer:
 
     def _named(self, figures: Figures) -> list[DayCost]:
         """The days below, with the names of the cost centres in place of the last components of their paths."""
-        path, names = figures.totals.path, self._period.tables.centres
+        path, names = figures.totals.path, self._period.frame.centres
         return [
             day._replace(label=names.get(f"{path}/{day.label}", day.label) if day.label else "")
             for day in figures.days_below

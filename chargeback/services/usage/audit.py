@@ -21,12 +21,15 @@ from chargeback.services.ports.books import Books, Posting
 from chargeback.services.ports.control import Catalogues, Control
 from chargeback.services.ports.counter import Counter
 from chargeback.services.ports.ledger import Ledger
+from chargeback.services.ports.settled import SettledFiles
 from chargeback.services.running.bulkheads import do_each, say_nothing
 from chargeback.services.running.set_aside import SetAside, Stage
+from chargeback.services.settled.keep_settled import SettledUpkeep
 from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, AuditResults
 from chargeback.services.usage.ingest import is_open, open_days
 from chargeback.services.usage.ledger_parts import LedgerParts
-from chargeback.services.usage.post import Poster, by_shard, rate_lines
+from chargeback.services.usage.post import Poster
+from chargeback.services.usage.post_shards import by_shard, rate_lines
 from chargeback.services.usage.recount import Recounted, recount
 from chargeback.services.usage.restored_books import RestoredBooks
 from chargeback.services.usage.shortfall import parts_to_remember, require_events, require_parts
@@ -81,9 +84,11 @@ class Auditor:
         control: Control,
         catalogues: Catalogues,
         poster: Poster,
+        files: SettledFiles | None = None,
         *,
         workers: int = 0,
     ) -> None:
+        """`files`: where days that are no longer open are kept as columns, beside the books."""
         self._ledger = ledger
         self._counter = counter
         self._books = books
@@ -94,13 +99,22 @@ class Auditor:
         self._workers = workers
         self._set_aside = SetAside(control)
         self._restored = RestoredBooks(ledger, counter, control)
+        self._upkeep = SettledUpkeep(books, files, control) if files is not None else None
 
     async def audit(self, now: datetime, report: Callable[[Audited], None] = say_nothing) -> list[Audited]:
-        """Audit every day that is due; each is also reported as it is done.
+        """Audit every day that is due, each also reported as it is done; then bring the files of old days up to date.
 
         Raises `SomeFailed` after all days were tried.
         """
-        return await do_each("auditing", await self.due(now), lambda day: self.audit_day(day, now), report)
+        try:
+            return await do_each("auditing", await self.due(now), lambda day: self.audit_day(day, now), report)
+        finally:
+            await self.keep_settled()
+
+    async def keep_settled(self) -> None:
+        """Write the files of all days whose audit is final, and of their months, where they are not of these books."""
+        if self._upkeep is not None:
+            await self._upkeep.keep([day for day, each in (await self._results.all()).items() if each.final])
 
     async def due(self, now: datetime) -> list[UtcDay]:
         """The days to audit: marked ones, ended ones that are still open, ended ones without a final audit or of which
@@ -189,6 +203,8 @@ class Auditor:
         corrected.append(await self._audit(day, now, before, in_force))
         watch = Watch((await self._catalogues.terms()).watched)
         await summarise_or_set_aside(self._books, day, self._set_aside, watch, afresh=True)
+        if self._upkeep is not None and not is_open(day, now):
+            await self._upkeep.settle(day)
         audited = _together(corrected)
         result = AuditResult(
             **asdict(audited),

@@ -9,6 +9,9 @@ Commit = Callable[[Sequence[bytes]], Awaitable[object]]
 class GroupCommit:
     """Turns many concurrent single events into few large commits, without waiting for more to come.
 
+    One commit runs at a time: two at once would each have half of the events, and the requests to the stores cost the
+    same processor time for few events as for many.
+
     Every caller gets the outcome of the commit that held its event: a failed commit fails all of its callers,
     because each of them must see its event delivered again.
 
@@ -17,12 +20,11 @@ class GroupCommit:
     (github.com/Azure/azure-functions-host/issues/4009).
     """
 
-    def __init__(self, commit: Commit, *, max_events: int = 1_000, max_concurrent: int = 2) -> None:
+    def __init__(self, commit: Commit, *, max_events: int = 1_000) -> None:
         self._commit = commit
         self._max_events = max_events
-        self._max_concurrent = max_concurrent
         self._waiting: _Batch = []
-        self._running = 0
+        self._is_running = False
         self._tasks: set[asyncio.Task[Exception | None]] = set()
 
     async def submit(self, event: bytes) -> None:
@@ -30,8 +32,8 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         turn: _Turn = loop.create_future()
         self._waiting.append((event, turn))
-        if self._running < self._max_concurrent:
-            self._running += 1
+        if not self._is_running:
+            self._is_running = True
             loop.call_soon(self._hand_over)  # the other callers of this loop iteration join first
         try:
             batch = await turn
@@ -50,7 +52,7 @@ class GroupCommit:
                 if not turn.done():
                     turn.set_result(batch)
                     return
-        self._running -= 1
+        self._is_running = False
 
     def _start(self, batch: "_Batch") -> asyncio.Task[Exception | None]:
         task = asyncio.get_running_loop().create_task(self._commit_batch(batch))

@@ -38,6 +38,11 @@ class LedgerParts:
         found = await self._control.get_versioned(KIND, day)
         return frozenset(found[0]["parts"]) if found else frozenset()
 
+    async def lost(self, day: UtcDay) -> frozenset[str]:
+        """The parts that the day had and has no more."""
+        known = await self.known(day)
+        return known - (await self._ledger.extent(day)).keys() if known else known
+
     async def forget(self, day: UtcDay, gone: Collection[str]) -> None:
         """These parts are gone for good, and somebody has accepted that."""
         await self._change(day, without=gone)

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.budgets.scopes import WatchedScopes
-from chargeback.domain.errors import CountFull, CountLost, LedgerShort, RecordsRefused, Superseded
+from chargeback.domain.errors import CountFull, CountLost, LedgerShort, Superseded
 from chargeback.domain.events.usage_event import UsageEvent
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import rate
-from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
 from chargeback.log_line import log_line
@@ -25,13 +23,15 @@ from chargeback.services.ports.books import Books, Posting
 from chargeback.services.ports.control import Catalogues, Control
 from chargeback.services.ports.counter import CountedLine, CountedSpend, Counter
 from chargeback.services.ports.ledger import Ledger
-from chargeback.services.running.bulkheads import do_each, reason_of, say_nothing
+from chargeback.services.running.bulkheads import do_each, say_nothing
 from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AuditResult, AuditResults
 from chargeback.services.usage.estimate_spend import SpendEstimator
 from chargeback.services.usage.ingest import open_days
 from chargeback.services.usage.known_calls import is_counted_whole
 from chargeback.services.usage.ledger_parts import LedgerParts
+from chargeback.services.usage.post_shards import ShardPoster, shard_of
+from chargeback.services.usage.posted_sums import PostedSums, begin_sums
 from chargeback.services.usage.replay_day import heard_events
 from chargeback.services.usage.restored_books import RestoredBooks
 from chargeback.services.usage.shortfall import require_parts
@@ -39,9 +39,6 @@ from chargeback.services.usage.summarise import summarise_or_set_aside
 from chargeback.services.usage.watched_spend import Watch, known_spend, less
 
 log = logging.getLogger(__name__)
-
-RECORDS_PER_WRITE = 90
-"""A Cosmos batch holds 100 operations and 2 MB; a record of a full day has about 10 KB at most."""
 
 _ATTEMPTS = 6
 
@@ -112,7 +109,7 @@ class Poster:
         scopes = (await self._catalogues.terms()).watched
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                posted, counted = await self._post_day(day, in_force, scopes)
+                posted, counted, sums = await self._post_day(day, in_force, scopes)
             except (Superseded, CountLost) as error:
                 if attempt == _ATTEMPTS:
                     raise
@@ -123,21 +120,21 @@ class Poster:
                 await self._set_aside.note(Stage.POST, day, {"ledger": str(error)})
                 return Posted(day, set_aside=1)
             else:
-                await summarise_or_set_aside(self._books, day, self._set_aside, Watch(scopes, counted))
+                await summarise_or_set_aside(self._books, day, self._set_aside, Watch(scopes, counted), posted=sums)
                 return posted
         raise AssertionError("unreachable")
 
     async def _post_day(
         self, day: UtcDay, in_force: EffectiveCatalogues, scopes: WatchedScopes
-    ) -> tuple[Posted, CountedSpend | None]:
-        """The result of posting, and the spend before the lines were read, if a budget watches it.
+    ) -> tuple[Posted, CountedSpend | None, PostedSums | None]:
+        """The result of posting, the spend before the lines were read, if a budget watches it, and the day's sums.
 
-        What lines spent that are not in the books is left out of it, so that budgets go on counting it.
+        What lines spent that are not in the books is left out of the spend, so that budgets go on counting it.
         """
         fences = await self._books.postings(day)
         epoch, replayed = await self._epoch(day, fences, in_force, scopes)
         if epoch is None:
-            return Posted(day), None
+            return Posted(day), None, None
         counted = None if scopes.is_empty else await self._counter.spend(day)
         touched = 0
         posting = (epoch, in_force.digest(day))
@@ -152,7 +149,9 @@ class Poster:
         for identity, version in changed.lines.items():
             shards[shard_of(identity, self._books.shards)][identity] = version
         gone = await self._gone(day, epoch, fences, changed.lines)
-        run = _Run(self._counter, self._books, day, epoch, in_force)
+        lines = len(changed.lines)
+        sums = await begin_sums(self._books, day, scopes, fences, lines) if lines else None
+        run = ShardPoster(self._counter, self._books, day, epoch, in_force, sums)
         written = await asyncio.gather(
             *(run.post_shard(shard, lines, fences.get(shard), gone.get(shard, ())) for shard, lines in shards.items())
         )
@@ -168,7 +167,7 @@ class Poster:
         )
         if counted is not None:
             counted = less(known_spend(counted), _spend_of(day, run.left_out, SpendEstimator(in_force, scopes)))
-        return posted, counted
+        return posted, counted, sums
 
     async def _gone(
         self, day: UtcDay, epoch: str, fences: Mapping[int, Posting], counted: Container[str]
@@ -227,70 +226,6 @@ class Poster:
             await self._ledger.mark(day)
 
 
-class _Run:
-    """One attempt at posting a day."""
-
-    def __init__(self, counter: Counter, books: Books, day: UtcDay, epoch: str, in_force: EffectiveCatalogues) -> None:
-        self._counter = counter
-        self._books = books
-        self._day = day
-        self._epoch = epoch
-        self._in_force = in_force
-        self.refused: dict[str, str] = {}
-        """Line id → why it is not in the books; it stays changed, so that the next run tries it again."""
-        self.left_out: list[CountedLine] = []
-        """The lines that are not in the books."""
-
-    async def post_shard(
-        self, shard: int, lines: Mapping[str, int], fence: Posting | None, gone: Sequence[Line]
-    ) -> list[UsageRecord]:
-        posting = (self._epoch, self._in_force.digest(self._day))
-        identities = list(lines)
-        written: list[UsageRecord] = []
-        for start in range(0, len(gone), RECORDS_PER_WRITE):
-            assert fence is not None
-            empty = [rate(self._day, line, {}, self._in_force) for line in gone[start : start + RECORDS_PER_WRITE]]
-            # Still under the old epoch: after a kill in between, the next run has to look for what is gone again.
-            fence = await self._write(shard, fence, (fence.epoch, fence.catalogue), empty)
-            written += empty
-        for start in range(0, len(identities), RECORDS_PER_WRITE):
-            some = identities[start : start + RECORDS_PER_WRITE]
-            counted = await self._counter.lines(self._day, self._epoch, some)
-            records, faults = rate_lines(self._day, counted, self._in_force)
-            self.refused |= faults
-            fence = await self._write(shard, fence, posting, records)
-            self.left_out += [each for each in counted if each.line_id in self.refused]
-            versions = {identity: lines[identity] for identity in some if identity not in self.refused}
-            await self._counter.mark_posted(self._day, self._epoch, versions)
-            written += [record for record in records if record.record_id in versions]
-        if fence is None or (fence.epoch, fence.catalogue) != posting:
-            await self._books.write(self._day, shard, fence, posting, ())
-        return written
-
-    async def _write(
-        self, shard: int, fence: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
-    ) -> Posting:
-        try:
-            return await self._books.write(self._day, shard, fence, posting, records)
-        except RecordsRefused as error:
-            self.refused |= error.refused
-            return Posting(*posting, error.token)
-
-
-def rate_lines(
-    day: UtcDay, lines: Iterable[CountedLine], in_force: EffectiveCatalogues
-) -> tuple[list[UsageRecord], dict[str, str]]:
-    """The rated lines, and the reasons of those that cannot be rated: no line keeps another from being billed."""
-    records: list[UsageRecord] = []
-    faults: dict[str, str] = {}
-    for each in lines:
-        try:
-            records.append(rate(day, each.line, each.hours, in_force))
-        except Exception as error:  # noqa: BLE001 whatever is wrong with one line
-            faults[each.line_id] = f"cannot be rated: {reason_of(error)}"
-    return records, faults
-
-
 def _spend_of(day: UtcDay, lines: Iterable[CountedLine], estimator: SpendEstimator) -> dict[str, int]:
     """What lines spent, by field; one that cannot be estimated either spends nothing."""
     found: dict[str, int] = {}
@@ -303,16 +238,3 @@ def _spend_of(day: UtcDay, lines: Iterable[CountedLine], estimator: SpendEstimat
 
 def _did_anything(posted: Posted) -> bool:
     return bool(posted.records or posted.replayed or posted.set_aside)
-
-
-def shard_of(line_id: str, shards: int) -> int:
-    """The shard of the books that holds a line."""
-    return int(line_id[:4], 16) % shards
-
-
-def by_shard(records: Sequence[UsageRecord], shards: int) -> dict[int, list[UsageRecord]]:
-    """The records grouped by the shard that holds them."""
-    grouped: dict[int, list[UsageRecord]] = {}
-    for record in records:
-        grouped.setdefault(shard_of(record.record_id, shards), []).append(record)
-    return grouped

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.phases import rank_of
-from chargeback.domain.events.usage_event import UsageEvent, call_in, read_filed
+from chargeback.domain.events.usage_event import UsageEvent, call_in, read_filed_as_is
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line, line_id, to_json
 from chargeback.domain.usage.meters import Meter, Quantities
@@ -73,7 +73,7 @@ def reread(piece: Piece) -> Reread:
     events = piece.text.removesuffix(b"\n").split(b"\n")
     for (position, raw), written in zip(enumerate(events, piece.number * MAX_EVENTS), piece.times(), strict=True):
         try:
-            event = read_filed(raw, piece.day)
+            event = read_filed_as_is(raw, piece.day)
         except InvalidEvent as error:
             unreadable[error.reason] += 1
             continue

@@ -20,13 +20,13 @@ from chargeback.domain.budgets.scopes import WatchedScopes
 from chargeback.domain.budgets.spend_fields import read_spend_field, spend_fields
 from chargeback.domain.errors import Superseded
 from chargeback.domain.money.exact import EXACT, ZERO, to_text
-from chargeback.domain.periods.lifecycle import fence_of
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.days import UtcDay
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import BUDGETS, Books
 from chargeback.services.ports.control import Document
 from chargeback.services.ports.counter import CountedSpend, Counter
+from chargeback.services.running.day_fence import fence_of_day
 
 log = logging.getLogger(__name__)
 
@@ -79,33 +79,36 @@ class DaySpend:
 
 
 class WatchedSums:
-    """Adds up records by date and scope."""
+    """Adds up records by date and scope; with `spend`, beginning with what was added up before for these scopes."""
 
-    def __init__(self, scopes: WatchedScopes) -> None:
+    def __init__(self, scopes: WatchedScopes, spend: "DaySpend | None" = None) -> None:
         self._scopes = scopes
-        self._costs: dict[str, Decimal] = {}
-        self._currencies: set[str] = set()
+        self.costs = dict(spend.costs) if spend else {}
+        self.currencies = set(spend.currencies) if spend else set()
 
     def add(self, records: Sequence[UsageRecord]) -> None:
         """Add a page of records."""
         for record in records:
             for part in record.parts:
-                scopes = self._scopes.of(record.line, part.cost_centre)
-                if scopes and (cost := part.cost):
-                    self._currencies.add(record.currency)
+                if (cost := part.cost) and (scopes := self._scopes.of(record.line, part.cost_centre)):
+                    self.currencies.add(record.currency)
                     for each in spend_fields(part.date, scopes):
-                        self._costs[each] = EXACT.add(self._costs.get(each, ZERO), cost)
+                        self.costs[each] = EXACT.add(self.costs.get(each, ZERO), cost)
+
+    def changed(self, replaced: "WatchedSums", written: "WatchedSums") -> "WatchedSums | None":
+        """The sums after some of the records were replaced and others written; None where several currencies meet."""
+        found = WatchedSums(self._scopes)
+        found.currencies = self.currencies | written.currencies
+        for sums, combine in ((self, EXACT.add), (written, EXACT.add), (replaced, EXACT.subtract)):
+            for each, amount in sums.costs.items():
+                found.costs[each] = combine(found.costs.get(each, ZERO), amount)
+        return found if len(found.currencies) <= 1 else None
 
     def spend(self, fence: str, counted: CountedSpend | None) -> DaySpend:
         """The sums of all that was added."""
-        of = counted or NOTHING_COUNTED
-        return DaySpend(fence, self._scopes.digest, tuple(sorted(self._currencies)), self._costs, of)
-
-
-async def fence_of_day(books: Books, day: UtcDay) -> str:
-    """The fence of a day's records; empty where nothing was ever written."""
-    postings = await books.postings(day)
-    return fence_of({shard: posting.token for shard, posting in postings.items()}) if postings else ""
+        costs = {each: amount for each, amount in self.costs.items() if amount}
+        currencies = tuple(sorted(self.currencies)) if costs else ()
+        return DaySpend(fence, self._scopes.digest, currencies, costs, counted or NOTHING_COUNTED)
 
 
 async def refresh_spend(books: Books, day: UtcDay, watch: Watch) -> DaySpend:

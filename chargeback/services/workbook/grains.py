@@ -1,7 +1,8 @@
 """Which sheets the workbook has, and how far the charges of each are summed so that it does not get too long."""
 
 from chargeback.domain.reports.layout import chargeback_path, name_of
-from chargeback.services.publishing.period_tables import PeriodTables
+from chargeback.services.publishing.period_tables import PeriodFrame
+from chargeback.services.workbook.columns import SheetColumn, count, date, exact_money, key, name, price, quantity, word
 from chargeback.services.workbook.sheets import (
     APPLICATIONS,
     DAYS,
@@ -9,27 +10,25 @@ from chargeback.services.workbook.sheets import (
     OPEN_ITEMS,
     PRICES,
     SHARED,
-    Columns,
     Sheet,
-    Type,
 )
 
 MAX_LINES = 200_000
 """Nobody reads more lines in a spreadsheet, and Excel ends at 1 048 576; the CSV has them all."""
 
-_CORRECTION_COLUMNS: Columns = (
-    ("Corrects", Type.TEXT),
-    ("Cost centre", Type.TEXT),
-    ("Day", Type.DATE),
-    ("Subscription", Type.TEXT),
-    ("Model", Type.TEXT),
-    ("Meter", Type.TEXT),
-    ("Quantity", Type.COUNT),
-    ("Unit", Type.TEXT),
-    ("Price", Type.ID),
-    ("Cost ({currency})", Type.MONEY),
-    ("Why", Type.TEXT),
-    ("Corrected charge", Type.ID),
+_CORRECTION_COLUMNS = (
+    word("Corrects", 10),
+    name("Cost centre", 34),
+    date("Day"),
+    name("Subscription", 20),
+    name("Model"),
+    word("Meter", 22),
+    quantity(),
+    word("Unit", 10),
+    exact_money(),
+    word("Why", 16),
+    key("Price"),
+    key("Corrected charge"),
 )
 _CORRECTION_FIELDS = (
     "corrects_period",
@@ -40,9 +39,9 @@ _CORRECTION_FIELDS = (
     "meter",
     "quantity",
     "unit",
-    "price_id",
     "cost",
     "correction_reason",
+    "price_id",
     "corrects_charge_id",
 )
 _CORRECTION_GRAINS = (
@@ -51,31 +50,30 @@ _CORRECTION_GRAINS = (
     (("corrects_period", "cost_centre", "cost"), "cost centre"),
 )
 
-_CHARGE_COLUMNS: Columns = (
-    ("Kind", Type.TEXT),
-    ("Cost centre", Type.TEXT),
-    ("Subscription", Type.TEXT),
-    ("Application", Type.ID),
-    ("Model", Type.TEXT),
-    ("Deployment", Type.TEXT),
-    ("Deployment type", Type.TEXT),
-    ("Region", Type.TEXT),
-    ("Meter", Type.TEXT),
-    ("Quantity", Type.COUNT),
-    ("Unit", Type.TEXT),
-    ("Billed price", Type.PRICE),
-    ("Per", Type.TEXT),
-    ("Currency of the price", Type.TEXT),
-    ("Cost ({currency})", Type.MONEY),
-    ("State", Type.TEXT),
-    ("Calls", Type.COUNT),
-    ("Price", Type.ID),
+_CHARGE_COLUMNS = (
+    word("Kind", 10),
+    name("Cost centre"),
+    name("Subscription", 18),
+    name("Model", 22),
+    name("Deployment", 16),
+    word("Deployment type"),
+    word("Region", 11),
+    word("Meter", 18),
+    quantity(),
+    word("Unit", 8),
+    price("Billed price"),
+    word("Per"),
+    word("Currency of the price", 11),
+    exact_money(),
+    word("State", 9),
+    count("Calls"),
+    key("Application"),
+    key("Price"),
 )
 _CHARGE_FIELDS = (
     "kind",
     "cost_centre",
     "subscription_id",
-    "app_id",
     "model",
     "deployment",
     "deployment_type",
@@ -89,6 +87,7 @@ _CHARGE_FIELDS = (
     "cost",
     "state",
     "requests",
+    "app_id",
     "price_id",
 )
 _FINE = {"subscription_id", "app_id", "deployment", "deployment_type", "region"}
@@ -101,35 +100,40 @@ _CHARGE_GRAINS = (
     (("kind", "cost_centre", "cost", "state", "requests"), "cost centre"),
 )
 
-_SUMS = {"quantity": "sum(quantity)", "cost": "sum(cost)", "requests": "sum(requests)::BIGINT"}
+_SUMS = {"quantity": "sum(quantity) FILTER (unit <> 'share')", "cost": "sum(cost)", "requests": "sum(requests)::BIGINT"}
 
 Grain = tuple[tuple[str, ...], str]
 
 
-def sheets(tables: PeriodTables) -> tuple[tuple[Sheet, ...], ...]:
+def sheets(frame: PeriodFrame) -> tuple[tuple[Sheet, ...], ...]:
     """The sheets in their order, each with the coarser ones to take instead while it has too many lines."""
     return (
         (MODELS,),
         (DAYS,),
         (APPLICATIONS,),
         (SHARED,),
-        _grains(tables, "Corrections", "workbook_rows", "kind = 'correction'", _CORRECTION_COLUMNS, _CORRECTION_GRAINS),
+        _grains(frame, "Corrections", "workbook_rows", "kind = 'correction'", _CORRECTION_COLUMNS, _CORRECTION_GRAINS),
         (PRICES,),
         (OPEN_ITEMS,),
-        _grains(tables, "Charges", "workbook_month", "true", _CHARGE_COLUMNS, _CHARGE_GRAINS),
+        _grains(frame, "Charges", "workbook_month", "true", _CHARGE_COLUMNS, _CHARGE_GRAINS),
     )
 
 
 def _grains(
-    tables: PeriodTables, name: str, relation: str, condition: str, columns: Columns, grains: tuple[Grain, ...]
+    frame: PeriodFrame,
+    tab: str,
+    relation: str,
+    condition: str,
+    columns: tuple[SheetColumn, ...],
+    grains: tuple[Grain, ...],
 ) -> tuple[Sheet, ...]:
     fields = grains[0][0]
-    types = dict(zip(fields, columns, strict=True))
-    complete = name_of(chargeback_path(tables.period))
+    of = dict(zip(fields, columns, strict=True))
+    complete = name_of(chargeback_path(frame.period))
     return tuple(
         Sheet(
-            name,
-            tuple(types[field] for field in kept),
+            tab,
+            tuple(of[field] for field in kept),
             "grain",
             note="" if kept == fields else f"Summed by {what}; every charge is in {complete}.",
             words=_words(relation, condition, kept),

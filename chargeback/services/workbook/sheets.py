@@ -2,26 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
-
-class Type(Enum):
-    """What a column holds: decides how its cells are written and shown."""
-
-    TEXT = "text"
-    ID = "long text"
-    DATE = "date"
-    MONEY = "money"
-    PRICE = "price"
-    COUNT = "count"
-    RATIO = "ratio"
-
-
-WIDTHS = dict(zip(Type, (24, 40, 12, 18, 18, 16, 12), strict=True))
-"""Column widths, in characters."""
-
-Columns = tuple[tuple[str, Type], ...]
+from chargeback.services.workbook.columns import (
+    SheetColumn,
+    Type,
+    count,
+    date,
+    exact_money,
+    key,
+    money,
+    name,
+    price,
+    quantity,
+    ratio,
+    word,
+)
 
 SheetLine = Sequence[Any]
 """The values of a line, one for each column."""
@@ -32,106 +28,101 @@ class Sheet:
     """One sheet.
 
     Attributes:
-        name: its tab.
-        columns: header and type; `{currency}` in a header is filled in.
+        name: its tab; without its blanks, the name of its table.
         statement: gives its lines in their order.
         note: stands above the header; mostly empty.
         words: the ones filled into the statement.
     """
 
     name: str
-    columns: Columns
+    columns: tuple[SheetColumn, ...]
     statement: str
     note: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-OTHER_CURRENCIES = Sheet(
-    "Other currencies",
+COMPARED = (money("The month before"), money("Change"))
+"""The columns of cost centres that need a month before."""
+
+CENTRES = Sheet(
+    "Cost centres",
     (
-        ("Currency", Type.TEXT),
-        ("Corrects", Type.TEXT),
-        ("Cost centre", Type.TEXT),
-        ("Meter", Type.TEXT),
-        ("Rows", Type.COUNT),
-        ("Cost in its currency", Type.MONEY),
+        name("Cost centre", 34),
+        name("Name", 24),
+        SheetColumn("Level", Type.COUNT, width=7),
+        money("Cost"),
+        money("With the centres below", adds_up=False),
+        money("Usage"),
+        money("Shared costs"),
+        money("Corrections"),
+        money("Estimated part of the cost"),
+        *COMPARED,
+        count("Calls"),
+        count("Unpriced rows"),
+        count("Unsettled calls"),
+        money("Budget", adds_up=False),
+        ratio("Budget used"),
     ),
-    "other currencies",
-    note="Corrections of months that were kept in another currency; no other sheet has them in a sum.",
+    "cost centres",
 )
-"""The sheet of corrections in other currencies, only in months that have any; each currency ends with its total."""
 
 MODELS = Sheet(
     "Models",
     (
-        ("Provider", Type.TEXT),
-        ("Model", Type.TEXT),
-        ("Deployment type", Type.TEXT),
-        ("Meter", Type.TEXT),
-        ("Quantity", Type.COUNT),
-        ("Unit", Type.TEXT),
-        ("Cost ({currency})", Type.MONEY),
-        ("List cost ({currency})", Type.MONEY),
-        ("Contracted cost ({currency})", Type.MONEY),
+        word("Provider"),
+        name("Model"),
+        word("Deployment type", 18),
+        word("Meter", 22),
+        quantity(),
+        word("Unit", 10),
+        money("Cost"),
+        money("List cost"),
+        money("Contracted cost"),
     ),
     "models",
 )
 
 DAYS = Sheet(
     "Days",
-    (
-        ("Day", Type.DATE),
-        ("Usage ({currency})", Type.MONEY),
-        ("Shared costs ({currency})", Type.MONEY),
-        ("Corrections ({currency})", Type.MONEY),
-        ("Cost ({currency})", Type.MONEY),
-        ("Calls", Type.COUNT),
-    ),
+    (date("Day"), money("Usage"), money("Shared costs"), money("Corrections"), money("Cost"), count("Calls")),
     "days",
 )
 
 APPLICATIONS = Sheet(
     "Applications",
     (
-        ("Subscription", Type.TEXT),
-        ("Product", Type.TEXT),
-        ("Application", Type.ID),
-        ("Tenant", Type.ID),
-        ("Cost centre", Type.TEXT),
-        ("Cost ({currency})", Type.MONEY),
-        ("Calls", Type.COUNT),
+        name("Subscription"),
+        word("Product"),
+        name("Cost centre", 34),
+        money("Cost"),
+        count("Calls"),
+        key("Application"),
+        key("Tenant"),
     ),
     "applications",
 )
 
 SHARED = Sheet(
     "Shared costs",
-    (
-        ("Shared cost", Type.TEXT),
-        ("For", Type.TEXT),
-        ("Basis", Type.TEXT),
-        ("Cost centre", Type.TEXT),
-        ("Part", Type.RATIO),
-        ("Cost ({currency})", Type.MONEY),
-    ),
+    (name("Shared cost"), word("For"), word("Basis"), name("Cost centre", 34), ratio("Part"), money("Cost")),
     "shared costs",
 )
 
 PRICES = Sheet(
     "Prices used",
     (
-        ("Price", Type.ID),
-        ("Meter", Type.TEXT),
-        ("Per", Type.TEXT),
-        ("List price", Type.PRICE),
-        ("Contracted price", Type.PRICE),
-        ("Billed price", Type.PRICE),
-        ("Currency of the price", Type.TEXT),
-        ("Exchange rate", Type.PRICE),
-        ("Rate of", Type.DATE),
-        ("Source of the rate", Type.TEXT),
-        ("Quantity", Type.COUNT),
-        ("Cost ({currency})", Type.MONEY),
+        SheetColumn("Price", Type.ID, width=62),
+        word("Meter", 22),
+        word("Per"),
+        price("List price"),
+        price("Contracted price"),
+        price("Billed price"),
+        word("Currency of the price", 11),
+        SheetColumn("Exchange rate", Type.RATE),
+        date("Rate of"),
+        name("Source of the rate", 16),
+        quantity(),
+        exact_money(),
     ),
     "prices",
 )
@@ -139,16 +130,31 @@ PRICES = Sheet(
 OPEN_ITEMS = Sheet(
     "Open items",
     (
-        ("State", Type.TEXT),
-        ("Cost centre", Type.TEXT),
-        ("Model", Type.TEXT),
-        ("Deployment", Type.TEXT),
-        ("Deployment type", Type.TEXT),
-        ("Region", Type.TEXT),
-        ("Meter", Type.TEXT),
-        ("Quantity", Type.COUNT),
-        ("Unit", Type.TEXT),
-        ("Rows", Type.COUNT),
+        word("State", 11),
+        name("Cost centre", 34),
+        name("Model"),
+        name("Deployment", 20),
+        word("Deployment type", 18),
+        word("Region"),
+        word("Meter", 22),
+        quantity(),
+        word("Unit", 10),
+        count("Rows"),
     ),
     "open items",
 )
+
+OTHER_CURRENCIES = Sheet(
+    "Other currencies",
+    (
+        word("Currency", 10),
+        word("Corrects", 10),
+        name("Cost centre", 34),
+        word("Meter", 22),
+        count("Rows", adds_up=False),
+        SheetColumn("Cost in its currency", Type.EXACT),
+    ),
+    "other currencies",
+    note="Corrections of months that were kept in another currency; no other sheet has them in a sum.",
+)
+"""The sheet of corrections in other currencies, only in months that have any; each currency ends with its total."""

@@ -40,8 +40,11 @@ function makeRights(roles, keyFile) {
         return claims.exp * 1000 > Date.now() ? claims.appid : null;
     }
 
-    const may = (identity, action) =>
-        (roles[identity] || []).some(role => matches(role.allows, action) && !matches(role.excludes, action));
+    // A role of a container is none of the account and of its other containers.
+    const may = (identity, action, container) =>
+        (roles[identity] || []).some(
+            role => (!role.container || role.container === container) && matches(role.allows, action)
+        );
 
     return { identityOf, may };
 }
@@ -55,10 +58,11 @@ const withRights = (handle, rights) => (req, res) => {
     if (!req.headers.authorization && req.method === "POST" && /^\/dbs(\/[^/]+\/colls)?\/?$/.test(req.url)) return handle(req, res);
     const identity = rights.identityOf(req);
     if (identity === null) return refuse(res, 401, "The input authorization token can't serve the request.");
+    const [, container] = /\/colls\/([^/?]+)/.exec(req.url) || [];
     const forbidden = action => `Request blocked by Auth: principal [${identity}] does not have required RBAC permissions to perform action [${action}].`;
     const action = actionOf(req);
-    if (action === null || !rights.may(identity, action)) return refuse(res, 403, forbidden(action || "of the management plane"));
-    req.refusedOperation = type => (rights.may(identity, itemAction(type)) ? null : forbidden(itemAction(type)));
+    if (action === null || !rights.may(identity, action, container)) return refuse(res, 403, forbidden(action || "of the management plane"));
+    req.refusedOperation = type => (rights.may(identity, itemAction(type), container) ? null : forbidden(itemAction(type)));
     return handle(req, res);
 };
 

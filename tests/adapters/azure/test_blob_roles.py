@@ -29,7 +29,7 @@ def guarded(stack: Stack) -> Iterator[Stack]:
 async def blobs(stack: Stack, guarded: Stack, container: Container) -> AsyncIterator[BlobServiceClient]:
     """A client of the empty account, with the functions' roles and no others."""
     clear_blobs(stack.site)
-    url = guarded.env["STORAGE_ACCOUNT_URL"]
+    url = guarded.env["CHARGEBACK_STORAGE_ACCOUNT_URL"]
     async with BlobServiceClient(url, container.credential, api_version=API_VERSION, retry_total=0) as client:
         yield client
 

@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chargeback.adapters.azure.entra_tokens import EntraTokens, SigningKeys
+from chargeback.domain.access.app_roles import AppRole
+from chargeback.domain.access.requester import Identity
+from chargeback.domain.access.verified_caller import VerifiedCaller
 from chargeback.domain.errors import StoreUnavailable
 from stack.identity.tokens import TENANT, Signer
 from stack.listening import listening
@@ -118,6 +121,7 @@ async def test_both_versions_of_tokens_are_taken(tenant: Tenant) -> None:
         {"exp": int(time.time()) - 1},
         {"nbf": int(time.time()) + 600},
         {"exp": "never"},
+        {"iat": int(time.time()) + 600},
     ],
 )
 async def test_a_token_for_somebody_else_or_another_time_is_nobodys(tenant: Tenant, claims: dict[str, Any]) -> None:
@@ -127,11 +131,14 @@ async def test_a_token_for_somebody_else_or_another_time_is_nobodys(tenant: Tena
     assert await tenant.tokens().application(good) is not None
 
 
-async def test_a_token_without_an_end_is_nobodys(tenant: Tenant) -> None:
-    claims = {"aud": AUDIENCE, "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT, "appid": "gw"}
+@pytest.mark.parametrize("name", ["iss", "aud", "exp", "nbf", "iat", "tid"])
+async def test_a_token_without_one_of_the_claims_that_are_checked_is_nobodys(tenant: Tenant, name: str) -> None:
+    claims = jwt.decode(tenant.signer.mint(AUDIENCE), options={"verify_signature": False})
+    del claims[name]
     token = jwt.encode(claims, tenant.signer.key, algorithm="RS256", headers={"kid": "local"})
 
     assert await tenant.tokens().application(token) is None
+    assert await tenant.tokens().caller(token) is None
 
 
 async def test_what_was_not_signed_with_the_tenants_key_is_nobodys(tenant: Tenant) -> None:
@@ -277,3 +284,84 @@ async def test_whoever_comes_while_a_tenant_does_not_answer_is_told_so_by_one_qu
 
     assert {type(each) for each in told} == {StoreUnavailable}
     assert tenant.asked == 1
+
+
+PERSON = {"scp": "access_as_user", "oid": "ann", "name": "Ann Lee", "appid": None, "azp": "some-client"}
+ROBOT = {"idtyp": "app", "oid": "principal", "appid": None, "azp": "robot"}
+
+
+async def test_a_person_is_known_by_object_id_whichever_application_they_use(tenant: Tenant) -> None:
+    token = tenant.signer.mint(
+        AUDIENCE,
+        **PERSON,
+        upn="ann@example.com",
+        preferred_username="ann@elsewhere.example",
+        roles=["Chargeback.Owner", "Another.Role"],
+        groups=["g1", "g2"],
+    )
+
+    found = await tenant.tokens().caller(token)
+
+    assert found == VerifiedCaller(
+        Identity(TENANT, object_id="ann"),
+        "Ann Lee",
+        "ann@example.com",
+        frozenset({AppRole.OWNER}),
+        frozenset({"g1", "g2"}),
+    )
+
+
+async def test_an_application_that_acts_for_itself_is_known_by_its_client_id(tenant: Tenant) -> None:
+    token = tenant.signer.mint(AUDIENCE, **ROBOT, upn="ann@example.com", roles=["Chargeback.Finance"])
+
+    found = await tenant.tokens().caller(token)
+
+    assert found == VerifiedCaller(Identity(TENANT, app_id="robot"), "robot", roles=frozenset({AppRole.FINANCE}))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {**PERSON, "scp": "openid profile"},
+        {**PERSON, "scp": ["access_as_user"]},
+        {**PERSON, "scp": None},
+        {**PERSON, "idtyp": "app"},
+        {**PERSON, "oid": None},
+        {**PERSON, "oid": 7},
+        {**ROBOT, "idtyp": None},
+        {**ROBOT, "idtyp": "device"},
+        {**ROBOT, "azp": None},
+        {**ROBOT, "scp": "other"},
+    ],
+)
+async def test_a_token_that_says_neither_whose_nor_for_what_it_is_speaks_for_nobody(
+    tenant: Tenant, claims: dict[str, Any]
+) -> None:
+    assert await tenant.tokens().caller(tenant.signer.mint(AUDIENCE, **claims, roles=["Chargeback.Admin"])) is None
+
+
+@pytest.mark.parametrize(
+    ("claims", "unknown"),
+    [
+        ({"groups": ["g"]}, False),
+        ({"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://x.example"}}}, True),
+        ({"hasgroups": True}, True),
+        ({"_claim_names": "groups"}, False),
+    ],
+)
+async def test_a_token_that_leaves_out_groups_says_so(tenant: Tenant, claims: dict[str, Any], *, unknown: bool) -> None:
+    found = await tenant.tokens().caller(tenant.signer.mint(AUDIENCE, **PERSON, **claims))
+
+    assert found is not None
+    assert found.has_unknown_groups is unknown
+
+
+async def test_each_name_of_the_audience_is_taken_and_no_other(tenant: Tenant) -> None:
+    tokens = EntraTokens(tenant.signing_keys(), "the-client-id", "api://the-client-id")
+
+    taken = [
+        await tokens.caller(tenant.signer.mint(name, **PERSON)) is not None
+        for name in ("the-client-id", "api://the-client-id", "api://the-client-id/", "THE-CLIENT-ID")
+    ]
+
+    assert taken == [True, True, False, False]

@@ -10,9 +10,10 @@ from chargeback.adapters.config.catalogue import FILES, load_catalogue, to_docum
 from chargeback.adapters.config.folders import path_of
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.usage.meters import Meter
+from stack.example import EXAMPLE_CONFIG
 from tests.support.config_files import config_folder
 
-CONFIG = Path(__file__).parents[3] / "config"
+CONFIG = EXAMPLE_CONFIG
 
 CARD = """\
 currency: USD

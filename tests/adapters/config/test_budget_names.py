@@ -14,9 +14,9 @@ from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.gateway import load_products
 from chargeback.adapters.config.proposed_budgets import load_proposed_budgets
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.budgets.decisions import Product
 from chargeback.domain.errors import InvalidConfig
+from stack.example import EXAMPLE_CONFIG
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 TENANT = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -26,7 +26,7 @@ Change = Callable[[dict[str, Any]], object]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
+    return Path(shutil.copytree(EXAMPLE_CONFIG, tmp_path / "config"))
 
 
 def budget(folder: Path, **said: object) -> None:
@@ -190,7 +190,7 @@ def test_groups_that_are_no_lists_are_refused(folder: Path) -> None:
 
 
 def test_products_come_with_the_subscriptions_that_call_with_them() -> None:
-    found = load_products(DEPLOYED_CONFIG)
+    found = load_products(EXAMPLE_CONFIG)
 
     assert found[0] == Product("standard", frozenset({"search", "research"}))
     assert [each.id for each in found] == ["standard", "europe-resident", "premium"]

@@ -9,9 +9,10 @@ import pytest
 from chargeback.adapters.config.catalogue import FILES, from_documents, load_catalogue, to_documents
 from chargeback.adapters.config.folders import path_of
 from chargeback.domain.errors import InvalidConfig
+from stack.example import EXAMPLE_CONFIG
 from tests.support.config_files import config_folder
 
-CONFIG = Path(__file__).parents[3] / "config"
+CONFIG = EXAMPLE_CONFIG
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 CARD = """\
@@ -194,6 +195,13 @@ def test_every_fault_of_every_file_is_reported_at_once(folder: Path) -> None:
         ["cost-centres.yaml:2", "rules[0].costCentre"],
         ["cost-centres.yaml:2", "rules[0].when"],
     ]
+
+
+@pytest.mark.parametrize("name", ["a b/c", "../x", "x" * 65])
+def test_a_deployment_has_a_name_that_fits_into_an_address(folder: Path, name: str) -> None:
+    faults = faults_of(folder, "name: gpt-5.5,", f"name: {name},", "deployments.yaml")
+
+    assert any(f"deploymentSets.swedencentral[3].name: {name!r} may have letters" in fault for fault in faults)
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:

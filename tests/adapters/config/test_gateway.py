@@ -10,7 +10,7 @@ import yaml
 
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.gateway import fills, gateway_faults
-from chargeback.bootstrap import DEPLOYED_CONFIG
+from stack.example import EXAMPLE_CONFIG
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -18,7 +18,7 @@ Change = Callable[[dict[str, Any]], object]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The shipped configuration, free to change."""
-    shutil.copytree(DEPLOYED_CONFIG, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(EXAMPLE_CONFIG, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -32,6 +32,19 @@ def change(folder: Path, how: Change) -> None:
 def resident(**changes: Any) -> Change:
     """A change of the product that must stay in the EU."""
     return lambda document: document["products"][1].update(changes)
+
+
+def twice(section: str, **changes: Any) -> Change:
+    """A change that has the first entry of a section once more at its end, with changes."""
+    return lambda document: document[section].append({**document[section][0], **changes})
+
+
+def test_a_fault_of_a_product_is_no_fault_of_those_who_call_with_it(folder: Path) -> None:
+    change(folder, lambda document: document["products"][0].update(tokensPerMinutes=1))
+
+    assert [fault.split(": ", 1)[1] for fault in gateway_faults(folder)] == [
+        "products[0]: object contains unknown field `tokensPerMinutes`"
+    ]
 
 
 def test_the_shipped_configuration_is_sound(folder: Path) -> None:
@@ -83,6 +96,21 @@ def test_the_shipped_configuration_is_sound(folder: Path) -> None:
         ),
         (lambda document: document["geographies"][0].update(failover=["moon"]), "there is no geography 'moon'"),
         (lambda document: document.pop("entra"), "entra: is missing"),
+        (twice("subscriptions", id="Search"), "subscriptions: the id 'search' is there 2 times"),
+        (twice("products", default=False), "products: the id 'standard' is there 2 times"),
+        (twice("geographies", regions=[]), "geographies: the id 'europe' is there 2 times"),
+        (twice("gateways", primary=False), "gateways: the region 'swedencentral' is there 2 times"),
+        (
+            lambda document: document["api"]["operations"].append(document["api"]["operations"][0]),
+            "api.operations: the id 'chat-completions' is there 2 times",
+        ),
+        (twice("subscriptions", id="../x y", smokeTest=False), "subscriptions[4].id: '../x y' may have letters"),
+        (twice("subscriptions", id="", smokeTest=False), "subscriptions[4].id: '' may have letters"),
+        (twice("subscriptions", id="x", name="x" * 101), "subscriptions[4].name: needs 1 to 100 characters"),
+        (twice("subscriptions", id="x", name=" "), "subscriptions[4].name: needs 1 to 100 characters"),
+        (twice("products", id="x", name="a\nb"), "products[3].name: needs 1 to 300 characters"),
+        (resident(tokensPerMinute=0), "products[1].tokensPerMinute: expected `int` >= 1"),
+        (resident(requestsPerMinute=-1), "products[1].requestsPerMinute: expected `int` >= 1"),
     ],
 )
 def test_a_contradiction_is_refused_with_its_place(folder: Path, how: Change, reason: str) -> None:

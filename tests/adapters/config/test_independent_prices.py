@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from genai_prices import Usage, calc_price
 
@@ -12,8 +11,9 @@ from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.domain.catalogue.prices import LONG_CONTEXT, PriceKey
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.usage.meters import Meter
+from stack.example import EXAMPLE_CONFIG
 
-CARD = load_catalogue(Path(__file__).parents[3] / "config").prices
+CARD = load_catalogue(EXAMPLE_CONFIG).prices
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 SHORT, LONG = 100_000, 300_000
 

@@ -10,24 +10,24 @@ import yaml
 
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.models import find_retiring, load_models, notes_on_models
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.models import deployed
 from chargeback.domain.deployments.regions import zone_of
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.tiers import TIERS
+from stack.example import EXAMPLE_CONFIG
 
 SHIPPED_ON = date(2026, 11, 29)
 """The day for which the shipped deployments were chosen; choose again when this is moved."""
 
-MODELS = load_models(DEPLOYED_CONFIG)
-DEPLOYED = list(deployed(yaml.safe_load(path_of(DEPLOYED_CONFIG, "deployments.yaml").read_text())))
+MODELS = load_models(EXAMPLE_CONFIG)
+DEPLOYED = list(deployed(yaml.safe_load(path_of(EXAMPLE_CONFIG, "deployments.yaml").read_text())))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
+    return Path(shutil.copytree(EXAMPLE_CONFIG, tmp_path / "config"))
 
 
 @pytest.mark.parametrize(("account", "item"), DEPLOYED, ids=lambda each: each.get("account") or each.get("name"))
@@ -44,7 +44,7 @@ def test_a_shipped_deployment_can_be_made_and_nothing_of_its_family_there_lives_
 
 
 def test_every_account_has_a_set_of_its_own() -> None:
-    document = yaml.safe_load(path_of(DEPLOYED_CONFIG, "deployments.yaml").read_text())
+    document = yaml.safe_load(path_of(EXAMPLE_CONFIG, "deployments.yaml").read_text())
     names = [account["deployments"] for account in document["accounts"]]
 
     assert sorted(names) == sorted(set(names)) == sorted(document["deploymentSets"])

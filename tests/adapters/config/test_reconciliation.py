@@ -1,14 +1,14 @@
 """The rules of reconciliation in books.yaml."""
 
 from decimal import Decimal
-from pathlib import Path
 
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.reconciliation import reconciliation_rules
 from chargeback.adapters.config.yaml_files import read
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
+from stack.example import EXAMPLE_CONFIG
 
-CONFIG = Path(__file__).parents[3] / "config"
+CONFIG = EXAMPLE_CONFIG
 
 
 def test_without_a_section_the_defaults_hold() -> None:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +12,11 @@ from chargeback.domain.catalogue.price_ratios import oddities
 from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.usage.meters import Meter
+from stack.example import EXAMPLE_CONFIG
 from tests.support.builders import NOW
 from tests.support.catalogues import price_in_force, usage_line
 
-CONFIG = Path(__file__).parents[3] / "config"
+CONFIG = EXAMPLE_CONFIG
 CATALOGUE = load_catalogue(CONFIG)
 DEPLOYMENTS = [each for names in CATALOGUE.deployments.values() for each in names.values()]
 

@@ -11,9 +11,10 @@ from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.usage.meters import Meter
+from stack.example import EXAMPLE_CONFIG
 from tests.support.config_files import config_folder
 
-CONFIG = Path(__file__).parents[3] / "config"
+CONFIG = EXAMPLE_CONFIG
 ONE, TWO = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 
 TABLE = f"""\

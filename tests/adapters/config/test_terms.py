@@ -16,7 +16,6 @@ from chargeback.adapters.config.catalogue import (
 )
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms, terms_from_documents
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms.shared_costs import (
     Basis,
@@ -31,6 +30,7 @@ from chargeback.domain.terms.shared_costs import (
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective
+from stack.example import EXAMPLE_CONFIG
 from tests.support.budgets import monthly
 from tests.support.config_files import config_folder
 
@@ -474,18 +474,18 @@ def test_without_a_file_of_shared_costs_the_fault_names_the_file(folder: Path) -
 
 
 def test_the_shipped_terms_are_valid_and_complete() -> None:
-    catalogue = load_catalogue(DEPLOYED_CONFIG)
+    catalogue = load_catalogue(EXAMPLE_CONFIG)
 
-    terms = load_terms(DEPLOYED_CONFIG, catalogue)
+    terms = load_terms(EXAMPLE_CONFIG, catalogue)
 
-    assert all(path_of(DEPLOYED_CONFIG, name).exists() for name in OPTIONAL_FILES)
+    assert all(path_of(EXAMPLE_CONFIG, name).exists() for name in OPTIONAL_FILES)
     assert [budget.id for budget in terms.budgets][:2] == ["product", "product/support"]
     limits = ClosingRules(unsettled_amount=Decimal(10), unpriced_amount=Decimal(10))
     assert (terms.shared_costs, terms.closing) == ((), limits)
 
 
 def test_the_examples_in_the_shipped_shared_costs_are_valid(folder: Path) -> None:
-    text = path_of(DEPLOYED_CONFIG, "shared-costs.yaml").read_text()
+    text = path_of(EXAMPLE_CONFIG, "shared-costs.yaml").read_text()
     examples = [line[1:] for line in text[text.index("#  - id:") :].splitlines() if line.startswith("#")]
     config_folder(folder, "cost-centres.yaml", "books.yaml")
 

@@ -13,7 +13,8 @@ from redis.auth.token import SimpleToken
 from redis.credentials import StreamingCredentialProvider, UsernamePasswordCredentialProvider
 
 from chargeback.adapters.redis import sign_in as redis_sign_in
-from chargeback.adapters.redis.counter import RedisCounter, connect
+from chargeback.adapters.redis.connection import connect
+from chargeback.adapters.redis.counter import RedisCounter
 from chargeback.adapters.redis.sign_in import entra_credentials
 from chargeback.domain.errors import StoreUnavailable
 from stack.provision import call
@@ -103,7 +104,7 @@ def test_the_app_signs_in_over_tls_and_its_connection_outlives_its_token(
     set_lifetime(stack, 3)
 
     async def work() -> set[int]:
-        client = connect(front.env["REDIS_URL"], credentials=entra_credentials(None), connections=1)
+        client = connect(front.env["CHARGEBACK_REDIS_URL"], credentials=entra_credentials(None), connections=1)
         ids = set()
         for _ in range(14):  # longer than a token lives
             ids.add(await client.client_id())
@@ -131,7 +132,7 @@ def test_who_has_no_role_or_another_s_token_or_none_does_not_get_in(stack: Stack
 
     async def is_let_in(user: str, secret: str) -> bool:
         credentials = UsernamePasswordCredentialProvider(user, secret)
-        counter = RedisCounter(connect(front.env["REDIS_URL"], credentials=credentials))
+        counter = RedisCounter(connect(front.env["CHARGEBACK_REDIS_URL"], credentials=credentials))
         try:
             await counter.ping()
         except StoreUnavailable:

@@ -1,5 +1,6 @@
 """Discounts, markups and negotiated prices change the prices that they match, and no others."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.domain.catalogue.adjustments import Adjustment, adjusted
-from chargeback.domain.catalogue.prices import Price
+from chargeback.domain.catalogue.prices import Price, Verified
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from tests.support.catalogues import START, catalogue, dated
@@ -52,6 +53,14 @@ def test_a_markup_raises_what_is_billed_and_not_the_contracted_price() -> None:
     # 2.50 less 10 % = 2.25; 2.25 and 4 % = 2.34
     assert amounts(price) == ("2.50", "2.25", "2.34")
     assert price.adjustments == ("off-10: agreement 7", "plus-4: board decision")
+
+
+def test_a_negotiated_price_may_say_how_it_is_known_and_a_discount_rests_on_the_list_price() -> None:
+    agreed = Adjustment("deal", "letter", Effective(START), contracted={Meter.INPUT: Decimal(2)})
+
+    assert [price.verified for price in prices(agreed)] == [None]
+    assert [price.verified for price in prices(replace(agreed, verified=Verified.INVOICE))] == [Verified.INVOICE]
+    assert [price.verified for price in prices(discount("15"))] == [None]
 
 
 def test_a_negotiated_price_replaces_the_contracted_one_of_its_meters_only() -> None:

@@ -1,5 +1,6 @@
 """Two catalogues differ in what their changes name, for the hours that the changes cover."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from chargeback.domain.catalogue.adjustments import Adjustment, adjusted
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.changes import CatalogueChanges, changes
+from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.time.calendar import BooksSetting, Calendar
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from tests.support.catalogues import START, catalogue, dated, usage_line
@@ -114,3 +117,15 @@ def test_a_change_covers_exactly_the_hours_whose_price_differs(
         prices = [each.find_price(usage_line(), Meter.INPUT, hour) for each in (before, after)]
         ids = [price and (price.price_id, price.per_million) for price in prices]
         assert any(each.time.holds(hour) for each in changed.prices) == (ids[0] != ids[1])
+
+
+def test_another_way_to_know_a_price_is_told_once_a_model_and_rates_nothing_again() -> None:
+    listed = dated(Meter.INPUT, (START, "1")) | dated(Meter.OUTPUT, (START, "2"))
+    invoiced = {
+        key: tuple(replace(price, verified=Verified.INVOICE) for price in found) for key, found in listed.items()
+    }
+
+    found = changes(catalogue(listed), catalogue(invoiced))
+
+    assert [str(each) for each in found.every] == ["verification of the prices of gpt-4o changed"]
+    assert not found.touch(UtcDay("2026-03-01"))

@@ -46,6 +46,37 @@ def both(amount: str, since: datetime = MARCH) -> list[RetailPrice]:
     return [row(amount, region, since) for region in REGIONS]
 
 
+def gaps(found: Comparison) -> list[tuple[str, str, int]]:
+    return [(each.reason.value, each.model, each.prices) for each in found.coverage.gaps]
+
+
+def test_the_coverage_counts_what_was_compared_and_says_why_the_rest_was_not() -> None:
+    mini = dated(Meter.INPUT, (START, "1"), model="mini") | dated(Meter.INPUT, (START, "1"), (MARCH, "2"), model="o1")
+    ended = dated(Meter.INPUT, (START, "1"), model="old", end=MARCH)
+
+    found = compared(*both("0.0025"), card=CARD | mini | ended)
+
+    assert (found.coverage.compared, found.coverage.of) == (1, 4)
+    assert gaps(found) == [("no-meter", "gpt-4o", 1), ("no-meter", "mini", 1), ("no-meter", "o1", 1)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [([], "not-in-list"), ([row(unit="1 Lot")], "refused"), ([row(), row(region="swedencentral", unit="1 Lot")], None)],
+)
+def test_a_price_counts_as_compared_if_one_of_its_meters_was(rows: list[RetailPrice], reason: str | None) -> None:
+    found = compared(*rows)
+
+    assert found.coverage.compared == (0 if reason else 1)
+    assert gaps(found)[:-1] == ([(reason, "gpt-4o", 1)] if reason else [])
+
+
+def test_a_meter_of_a_region_that_nobody_asked_for_is_a_reason_of_its_own() -> None:
+    table = {"in": ReviewedMeter("in", NAME, "brazilsouth", (GLOBAL,))}
+
+    assert gaps(compare([], table, CARD, REGIONS, NOW))[0] == ("other-region", "gpt-4o", 1)
+
+
 @pytest.mark.parametrize(
     ("meter", "unit", "amount", "expected"),
     [

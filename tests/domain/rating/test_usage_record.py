@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.adapters.config.catalogue import load_catalogue
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import rate
 from chargeback.domain.rating.usage_record import UsageRecord, from_document, to_document
 from chargeback.domain.usage.meters import Meter
+from stack.example import EXAMPLE_CONFIG
 from tests.support.builders import DAY
 from tests.support.catalogues import usage_line
 
-CATALOGUE = load_catalogue(DEPLOYED_CONFIG)
+CATALOGUE = load_catalogue(EXAMPLE_CONFIG)
 hours_of_a_day = st.dictionaries(
     st.integers(0, 23), st.dictionaries(st.sampled_from(list(Meter)), st.integers(1, 10**12), min_size=1), max_size=24
 )

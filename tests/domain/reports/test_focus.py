@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from chargeback.domain.deployments.regions import region_name
 from chargeback.domain.reports.focus import (
-    FOCUS_COLUMNS,
-    IDENTITY,
     PricingUnit,
     charge_period,
     consumed_unit,
@@ -18,6 +16,13 @@ from chargeback.domain.reports.focus import (
     pricing_unit,
     provider,
     sku_meter,
+)
+from chargeback.domain.reports.focus_columns import (
+    FOCUS_COLUMNS,
+    IDENTITY,
+    FocusVersion,
+    focus_columns,
+    focus_metadata,
 )
 from chargeback.domain.terms.shared_costs import CostKind
 from chargeback.domain.usage.meters import UNITS, Meter
@@ -68,6 +73,7 @@ def test_units_are_written_as_focus_does() -> None:
     }
     assert pricing_unit("1000000 tokens", "tokens") == PricingUnit("1000000 Tokens", Decimal("0.000001"))
     assert pricing_unit("1 share", "share") == PricingUnit("Shares", Decimal(1))
+    assert pricing_unit("1 PTU-hours", "PTU-hours") == PricingUnit("PTU-Hours", Decimal(1))
     assert pricing_unit("", "requests") == PricingUnit("Requests", Decimal(1))
 
 
@@ -84,3 +90,34 @@ def test_what_is_not_known_is_called_by_its_id() -> None:
 
 def test_what_identifies_a_row_is_in_the_file() -> None:
     assert set(IDENTITY) < set(FOCUS_COLUMNS)
+
+
+def test_a_version_has_its_own_columns_before_ours_and_no_later_ones() -> None:
+    older, newer = (list(focus_columns(version)) for version in FocusVersion)
+
+    assert [name for name in newer if name not in older] == [
+        "AllocatedMethodDetails",
+        "AllocatedMethodId",
+        "AllocatedResourceId",
+        "AllocatedResourceName",
+        "AllocatedTags",
+        "HostProviderName",
+        "ServiceProviderName",
+    ]
+    assert set(older) < set(newer)
+    for columns in (older, newer):
+        ours = [name.startswith("x_") for name in columns]
+        assert ours == sorted(ours), "what FOCUS does not define comes last"
+
+
+def test_the_metadata_say_the_version_and_every_column() -> None:
+    older, newer = (focus_metadata(version, "Chargeback", "2026-03", {}) for version in FocusVersion)
+
+    assert (older["Schema"]["FocusVersion"], newer["Schema"]["FocusVersion"]) == ("1.2", "1.3")
+    assert older["Schema"]["SchemaId"] != newer["Schema"]["SchemaId"]
+    assert older["Schema"] == focus_metadata(FocusVersion.V1_2, "Other", "2026-04", {})["Schema"]
+    assert "DatasetInstance" not in older, "1.3 brought it"
+    defined = {each["ColumnName"]: each for each in older["Schema"]["ColumnDefinition"]}
+    assert list(defined) == list(focus_columns(FocusVersion.V1_2))
+    assert defined["Tags"] == {"ColumnName": "Tags", "DataType": "JSON", "ProviderTagPrefixes": ["chargeback/"]}
+    assert defined["BilledCost"]["DataType"] == "DECIMAL"

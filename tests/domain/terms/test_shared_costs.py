@@ -14,14 +14,18 @@ from chargeback.domain.money.shares import ratios
 from chargeback.domain.terms.shared_costs import (
     Basis,
     BasisMeasure,
+    Capacity,
     CostKind,
     DirectUsage,
+    Origin,
     Per,
     Selection,
     SharedCost,
     active,
     amount,
+    measure_of,
     measured,
+    origin,
     split,
 )
 from chargeback.domain.time.calendar import BooksSetting, Calendar
@@ -225,3 +229,39 @@ def test_no_ratio_is_further_than_a_unit_of_the_last_place_from_the_true_one(fou
 @given(portions)
 def test_the_order_of_the_use_does_not_matter(usage: dict[str, Decimal]) -> None:
     assert split(shared_cost(), usage) == split(shared_cost(), dict(reversed(usage.items())))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        # 50 units for the 743 hours of a March in Berlin, whose clocks go forward.
+        ({"kind": CostKind.PROVISIONED, "per": Per.HOUR, "price": D("1.00"), "units": 50}, (D(1), 37150, "PTU-hours")),
+        ({"units": 2}, (D(3000), 2, "months")),
+        ({"per": Per.PERIOD, "period": "2026-03", "price": D("12.34")}, (D("12.34"), 1, "units")),
+        # From 16 March 00:00 in Berlin, 383 of 743 hours.
+        ({"effective": Effective(at("2026-03-15T23:00"), None)}, (D(3000), D("0.515477792732"), "months")),
+    ],
+)
+def test_the_whole_of_a_cost_is_a_price_times_a_quantity(fields: dict[str, Any], told: tuple[D, D, str]) -> None:
+    cost = shared_cost(**fields)
+    whole = amount(cost, "2026-03", BERLIN)
+
+    found = origin(cost, whole, "2026-03", BERLIN)
+
+    assert found == Origin(*told)
+    assert abs(found.price * found.quantity - whole) < D("0.000001")
+
+
+@pytest.mark.parametrize(
+    ("fields", "measure"),
+    [
+        ({}, "cost"),
+        ({"measure": BasisMeasure.REQUESTS}, "requests"),
+        ({"kind": CostKind.PROVISIONED}, "tokens"),
+        ({"kind": CostKind.PROVISIONED, "capacity": Capacity(D(2500), D(4), "it")}, "capacity"),
+        ({"basis": Basis.EVEN}, ""),
+        ({"basis": Basis.FIXED, "shares": {"a": D(100)}}, ""),
+    ],
+)
+def test_the_measure_of_use_is_named_where_use_decides(fields: dict[str, Any], measure: str) -> None:
+    assert measure_of(shared_cost(**fields)) == measure

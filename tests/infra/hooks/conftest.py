@@ -1,6 +1,7 @@
 """A small Azure on loopback: real HTTP, answers by method and path, and a record of what was asked."""
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,10 @@ from azure_rest import Azure
 from tests.infra.hooks.subscriptions import let_deploy
 
 Answer = tuple[int, Any]
+
+
+LISTED = re.compile(r"/subscriptions/[^/]+/(resourceGroups|providers/Microsoft[.]Resources/deployments)$")
+"""Lists that a subscription always has."""
 
 
 @dataclass
@@ -55,7 +60,9 @@ class LocalAzure:
     def answer(self, method: str, path: str) -> Answer:
         if (method, path) in self.live:
             return self.live[method, path](self.asked[-1])
-        known = self.answers.get((method, path), [(404, {"error": {"code": "NotFound", "message": path}})])
+        empty: Answer = (200, {"value": []})
+        missing: Answer = (404, {"error": {"code": "NotFound", "message": path}})
+        known = self.answers.get((method, path), [empty if method == "GET" and LISTED.match(path) else missing])
         assert isinstance(known, list)
         return known.pop(0) if len(known) > 1 else known[0]
 
@@ -119,6 +126,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             monkeypatch.setenv(name, value)
 
     for name in (
+        "CHARGEBACK_PROFILE",
         "PROFILE",
         "DELETE_BOOKS",
         "SKIP_SMOKE_TEST",
@@ -126,5 +134,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         "EVENTS_AUDIENCE",
         "SMOKE_GATEWAY_URL",
     ):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # and so it is put back, whatever a hook sets
+        monkeypatch.delenv(name)
     return set_values

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from azure_rest import AzureRefused
+from deployment import needed
 from post_provision import ensure_events_key
 from pre_down import leave_network, release
 from pre_down import main as before_down
@@ -20,7 +21,7 @@ STORAGE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storag
 APP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app"
 SOON = 0.2
 PRODUCTION = {
-    "PROFILE": "production",
+    "CHARGEBACK_PROFILE": "production",
     "AZURE_LOCATION": "swedencentral",
     "AZURE_ENV_NAME": "prod",
     "AZURE_SUBSCRIPTION_ID": "s",
@@ -149,10 +150,11 @@ def test_an_app_that_does_not_start_is_named(azure: LocalAzure) -> None:
         wait_for_function(azure.client(), APP, SOON)
 
 
+@pytest.mark.parametrize("name", ["CHARGEBACK_PROFILE", "PROFILE"])
 def test_immutable_books_are_not_deleted_by_mistake(
-    azure: LocalAzure, environment: Any, capsys: pytest.CaptureFixture[str]
+    azure: LocalAzure, environment: Any, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    environment(**PRODUCTION)
+    environment(**{**PRODUCTION, "CHARGEBACK_PROFILE": "", name: "production"})
     azure.on("GET", f"{PROVIDERS}/Microsoft.Storage/storageAccounts", (200, {"value": [{"id": STORE, "name": "st"}]}))
 
     code = before_down(azure.client())
@@ -234,7 +236,9 @@ def test_a_subnet_is_waited_for_until_the_link_of_the_deleted_app_is_gone(
 
 
 def test_a_trial_is_deleted_without_asking_and_its_budget_with_it(azure: LocalAzure, environment: Any) -> None:
-    environment(PROFILE="trial", AZURE_LOCATION="swedencentral", AZURE_ENV_NAME="env", AZURE_SUBSCRIPTION_ID="s")
+    environment(
+        CHARGEBACK_PROFILE="trial", AZURE_LOCATION="swedencentral", AZURE_ENV_NAME="env", AZURE_SUBSCRIPTION_ID="s"
+    )
     tags = {"name": "azd-env-name", "operator": "In", "values": ["env"]}
     budget = {"id": f"{BUDGETS}/chargeback-a", "name": "chargeback-a", "properties": {"filter": {"tags": tags}}}
     azure.on("GET", BUDGETS, (200, {"value": [budget]}))
@@ -256,3 +260,20 @@ def test_the_silence_of_the_functions_is_an_alert_once_they_are_deployed(
     assert [asked.json for asked in azure.requests("PATCH")] == (
         [{"properties": {"enabled": True}}] if switched else []
     )
+
+
+def test_alerts_have_a_subscription_of_their_own_that_takes_no_other_events() -> None:
+    trigger = to_trigger(APP, "deliver_alert")
+    properties = subscription(trigger, STORAGE, "alert-dead-letter", "chargeback.alert.due.v1")["properties"]
+
+    assert properties["filter"] == {"includedEventTypes": ["chargeback.alert.due.v1"]}
+    assert properties["destination"]["properties"]["resourceId"] == f"{APP}/functions/deliver_alert"
+    letters = properties["deadLetterWithResourceIdentity"]["deadLetterDestination"]["properties"]
+    assert letters["blobContainerName"] == "alert-dead-letter"
+    assert "filter" not in subscription(to_trigger(APP), STORAGE)["properties"]
+
+
+def test_an_output_of_an_earlier_deployment_is_found_by_its_present_name(environment: Any) -> None:
+    environment(KEY_VAULT_URL="https://vault")
+
+    assert needed("CHARGEBACK_KEY_VAULT_URL") == "https://vault"

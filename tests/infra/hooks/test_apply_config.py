@@ -4,14 +4,14 @@ from typing import Any
 
 import apply_config
 import pytest
-from deployment import ROOT
 
 from chargeback.adapters.config.digest import config_digest
+from stack.example import EXAMPLE_CONFIG
 from tests.infra.hooks.conftest import LocalAzure
 
 APP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app"
 DOCS = "/dbs/chargeback/colls/control/docs"
-DIGEST = config_digest(ROOT / "config")
+DIGEST = config_digest(EXAMPLE_CONFIG)
 NOTHING = (200, {"Documents": []})
 
 
@@ -22,7 +22,10 @@ def record(state: str, *lines: str, digest: str = DIGEST) -> tuple[int, Any]:
 @pytest.fixture
 def deployed(azure: LocalAzure, environment: Any, monkeypatch: pytest.MonkeyPatch) -> LocalAzure:
     environment(
-        FUNCTION_APP_ID=APP, FUNCTION_APP_HOST="app.invalid", COSMOS_ENDPOINT=azure.url, COSMOS_DATABASE="chargeback"
+        FUNCTION_APP_ID=APP,
+        FUNCTION_APP_HOST="app.invalid",
+        CHARGEBACK_COSMOS_ENDPOINT=azure.url,
+        CHARGEBACK_COSMOS_DATABASE="chargeback",
     )
     monkeypatch.setattr(apply_config, "start", lambda *_: True)
     monkeypatch.setattr("time.sleep", lambda _: None)

@@ -38,7 +38,7 @@ async def post(*records: UsageRecord) -> None:
 def test_the_smoke_test_finds_its_line_among_others(clean_stores: Stack) -> None:
     asyncio.run(post(record("smoke-1"), record("VOICE")))
 
-    azure, endpoint = signed_in(), os.environ["COSMOS_ENDPOINT"]
+    azure, endpoint = signed_in(), os.environ["CHARGEBACK_COSMOS_ENDPOINT"]
 
     assert posted_lines(azure, endpoint, "chargeback", DAY, ["smoke-1", "smoke-9"]) == 1
     assert posted_lines(azure, endpoint, "chargeback", DAY, ["smoke-2"]) == 0
@@ -51,7 +51,7 @@ def test_the_hook_reads_what_became_of_the_deployed_configuration(clean_stores: 
             record = {"digest": "d1", "state": "applied", "at": "now", "lines": ["in force: abc"], "moreLines": 0}
             await put_document(container.control, KIND, NAME, record)
 
-    azure, endpoint = signed_in(), os.environ["COSMOS_ENDPOINT"]
+    azure, endpoint = signed_in(), os.environ["CHARGEBACK_COSMOS_ENDPOINT"]
     assert outcome(azure, endpoint, "chargeback", "d1") is None
     asyncio.run(deployed())
 

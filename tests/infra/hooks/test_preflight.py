@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import preflight
 import pytest
 from deployment import Deployment, Misconfigured, Note, read_deployment
 from preflight import budget_month, check
@@ -184,14 +185,14 @@ def test_a_host_name_waits_until_the_gateway_has_an_identity(willing: LocalAzure
 
 
 def test_an_unknown_profile_is_named_with_the_choices(environment: Any) -> None:
-    environment(PROFILE="gold", AZURE_LOCATION="swedencentral")
+    environment(CHARGEBACK_PROFILE="gold", AZURE_LOCATION="swedencentral")
 
     with pytest.raises(Misconfigured, match="'gold'; it can be trial, staging, rehearsal, production"):
         read_deployment()
 
 
 def test_the_deployment_is_read_from_the_configuration_as_bicep_reads_it(environment: Any) -> None:
-    environment(PROFILE="trial", AZURE_LOCATION="swedencentral")
+    environment(CHARGEBACK_PROFILE="trial", AZURE_LOCATION="swedencentral")
 
     found = read_deployment()
 
@@ -214,7 +215,7 @@ def test_the_deployment_is_read_from_the_configuration_as_bicep_reads_it(environ
 def test_a_gateway_configuration_that_bicep_could_not_read_is_named(
     environment: Any, tmp_path: Path, wrong: str, right: str, reason: str
 ) -> None:
-    environment(PROFILE="trial", AZURE_LOCATION="swedencentral")
+    environment(CHARGEBACK_PROFILE="trial", AZURE_LOCATION="swedencentral")
     for folder in ("config", "infra"):
         shutil.copytree(INFRA.parent / folder, tmp_path / folder)
     file = tmp_path / "config/company/gateway.yaml"
@@ -222,3 +223,39 @@ def test_a_gateway_configuration_that_bicep_could_not_read_is_named(
 
     with pytest.raises(Misconfigured, match=re.escape(reason)):
         read_deployment(tmp_path)
+
+
+def test_a_deployment_without_a_company_is_refused_with_the_command_that_begins_one(
+    environment: Any, tmp_path: Path
+) -> None:
+    environment(CHARGEBACK_PROFILE="trial", AZURE_LOCATION="swedencentral")
+    for folder in ("config/provider", "infra"):
+        shutil.copytree(INFRA.parent / folder, tmp_path / folder)
+
+    with pytest.raises(Misconfigured, match="config/company says nothing yet: `chargeback config init`"):
+        read_deployment(tmp_path)
+
+
+def test_a_variable_under_its_former_name_is_given_the_present_one_before_bicep_reads_it(
+    environment: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_by_azd: dict[str, str] = {}
+    monkeypatch.setattr(preflight, "check", lambda *_: ())
+    for name, found in {"budget_month": "", "locked_containers": (), "has_functions": False}.items():
+        monkeypatch.setattr(preflight, name, lambda *_, found=found: found)
+    monkeypatch.setattr("subprocess.run", lambda words, check: set_by_azd.update([words[-2:]]))
+    monkeypatch.setenv("STORE_IP_ADDRESSES", "")
+    environment(PROFILE="staging", ALLOWED_IP_ADDRESSES="192.0.2.1", AZURE_LOCATION="swedencentral")
+    environment(AZURE_SUBSCRIPTION_ID="s", AZURE_ENV_NAME="env")
+
+    assert preflight.main(None) == 0
+
+    assert (set_by_azd["CHARGEBACK_PROFILE"], set_by_azd["STORE_IP_ADDRESSES"]) == ("staging", "192.0.2.1")
+    assert "ALLOWED_IP_ADDRESSES is now called STORE_IP_ADDRESSES" in capsys.readouterr().err
+
+
+def test_a_variable_with_two_values_is_an_obstacle(environment: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    environment(PROFILE="staging", CHARGEBACK_PROFILE="trial")
+
+    assert preflight.main(None) == 1
+    assert "CHARGEBACK_PROFILE: PROFILE, its former name, has another value" in capsys.readouterr().err

@@ -26,7 +26,7 @@ def test_another_profile_is_refused_before_anything_is_touched(willing: LocalAzu
 
     assert found == (
         "this environment was deployed as staging, and trial cannot be reached from it in place:"
-        " azd env new <another name>, or azd env set PROFILE staging"
+        " azd env new <another name>, or azd env set CHARGEBACK_PROFILE staging"
     )
 
 

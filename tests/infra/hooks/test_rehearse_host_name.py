@@ -196,7 +196,7 @@ def azd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def rehearsal(azure: LocalAzure, vault: Vault, gateway: str, azd: Path, monkeypatch: pytest.MonkeyPatch) -> LocalAzure:
     azure.on("GET", SERVICE, (200, {"properties": {"gatewayRegionalUrl": gateway}}))
     for name, value in {
-        "PROFILE": "rehearsal",
+        "CHARGEBACK_PROFILE": "rehearsal",
         "AZURE_SUBSCRIPTION_ID": "s",
         "REHEARSAL_HOST_NAME": HOST,
         "GATEWAY_HOST_NAME": "",
@@ -234,7 +234,7 @@ def test_without_a_name_nothing_is_rehearsed_and_it_is_said(
 def test_production_never_gets_a_certificate_that_nobody_trusts(
     rehearsal: LocalAzure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PROFILE", "production")
+    monkeypatch.setenv("CHARGEBACK_PROFILE", "production")
 
     assert main(rehearsal.client()) == 1
     assert "this is not a rehearsal" in capsys.readouterr().err

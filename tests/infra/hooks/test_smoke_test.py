@@ -37,8 +37,8 @@ def deployed(azure: LocalAzure, environment: Any) -> LocalAzure:
         FUNCTION_APP_HOST="app.invalid",
         GATEWAY_NAME="apim",
         GATEWAY_URL=azure.url,
-        COSMOS_ENDPOINT=f"{azure.url}/",
-        COSMOS_DATABASE="chargeback",
+        CHARGEBACK_COSMOS_ENDPOINT=f"{azure.url}/",
+        CHARGEBACK_COSMOS_DATABASE="chargeback",
         SMOKE_SUBSCRIPTION="search",
         SMOKE_DEPLOYMENT="gpt-4o",
     )

@@ -50,7 +50,7 @@ def deployment(azure: LocalAzure, environment: Callable[..., None]) -> LocalAzur
     environment(
         AZURE_SUBSCRIPTION_ID="1",
         AZURE_RESOURCE_GROUP="rg-books",
-        STORAGE_ACCOUNT_URL=f"{azure.url}/blobs/",
+        CHARGEBACK_STORAGE_ACCOUNT_URL=f"{azure.url}/blobs/",
         GATEWAY_NAME="apim",
         GATEWAY_URL=f"{azure.url}/gateway",
         SMOKE_SUBSCRIPTION="team",

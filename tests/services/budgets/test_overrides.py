@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.memory.stores import MemoryCatalogues, MemoryControl
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.budgets.budget import Override
 from chargeback.domain.errors import ChargebackError, Superseded
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.budgets.overrides import BudgetOverrides, MadeOverride, OverrideHistory, OverrideRequest
 from chargeback.services.ports.control import Document
+from stack.example import EXAMPLE_CONFIG
 from tests.support.budgets import monthly
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-CATALOGUE = load_catalogue(DEPLOYED_CONFIG)
+CATALOGUE = load_catalogue(EXAMPLE_CONFIG)
 
 
 def overrides(control: MemoryControl | None = None) -> BudgetOverrides:

@@ -18,7 +18,7 @@ from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.budgets.spend import BudgetSpend, SpendByDate
 from chargeback.services.ports.books import Posting
-from chargeback.services.usage import post
+from chargeback.services.usage import post, post_shards
 from tests.support.budgets import limited
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
@@ -142,7 +142,7 @@ async def test_what_cannot_be_rated_counts_all_the_same(day: ProductInMemory, mo
             raise ValueError(line)
         return rate(of, line, *given)
 
-    monkeypatch.setattr(post, "rate", rate_only_support)
+    monkeypatch.setattr(post_shards, "rate", rate_only_support)
     await day.ingest.ingest([used(), used(subscriptionId="support"), used(id="s", type="pending")], NOW)
     await day.poster.post(NOW)
 

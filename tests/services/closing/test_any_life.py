@@ -15,6 +15,7 @@ from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.closing.correct_period import correct_period
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingProduct, priced, published_for_real
+from tests.support.examples import few
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati")
 START = datetime(2026, 2, 20, tzinfo=UTC)
@@ -89,7 +90,7 @@ class Life:
 
 @pytest.mark.parametrize("zone", ZONES)
 @given(steps=steps)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_closed_files_never_change_and_all_that_is_billed_is_what_the_books_say(
     zone: str, steps: list[tuple[str, int]]
 ) -> None:
@@ -127,7 +128,7 @@ def test_every_moment_is_in_exactly_one_period(moment: datetime, zone: str) -> N
 
 
 @given(steps=steps, zone=st.sampled_from(ZONES))
-@settings(max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(2), deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 def test_so_do_the_files_that_are_really_published(zone: str, steps: list[tuple[str, int]]) -> None:
     async def run() -> tuple[dict[Any, Any], dict[Any, Any]]:
         life = Life(zone)

@@ -13,7 +13,6 @@ from chargeback.adapters.config.applied import AppliedCatalogues
 from chargeback.adapters.config.catalogue import load_catalogue, to_documents
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.memory.stores import MemoryControl, MemoryLedger
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.terms.terms import Terms
@@ -24,6 +23,7 @@ from chargeback.services.configuring.deployments import Deployments
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up import set_true_up, true_up_digest
+from stack.example import EXAMPLE_CONFIG
 from tests.simulation.month import Month, Order
 from tests.simulation.product import SimulatedProduct
 from tests.support.builders import NOW
@@ -50,13 +50,13 @@ class Interrupted(MemoryControl):
 
 async def apply(control: Any, folder: Path, by: str, ledger: Any = None) -> Any:
     catalogue = load_catalogue(folder)
-    stores = control, AppliedCatalogues(control, DEPLOYED_CONFIG), ledger or MemoryLedger()
+    stores = control, AppliedCatalogues(control, EXAMPLE_CONFIG), ledger or MemoryLedger()
     return await bring_into_force(*stores, catalogue, Terms(), to_documents(folder), by=by, now=NOW)
 
 
 def folder_with(tmp_path: Path, name: str, text: str) -> Path:
     """The repository's configuration with a cost centre more."""
-    folder = Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / name))
+    folder = Path(shutil.copytree(EXAMPLE_CONFIG, tmp_path / name))
     centres = path_of(folder, "cost-centres.yaml")
     more = f"costCentres:\n  - {{path: {text}, name: {text}}}\n"
     centres.write_text(centres.read_text().replace("costCentres:\n", more, 1))
@@ -108,7 +108,7 @@ async def deploy(control: Any, folder: Path, digest: str) -> ConfigOutcome:
     def load() -> ConfigFiles:
         return ConfigFiles(load_catalogue(folder), Terms(), to_documents(folder))
 
-    catalogues = AppliedCatalogues(control, DEPLOYED_CONFIG)
+    catalogues = AppliedCatalogues(control, EXAMPLE_CONFIG)
     return await apply_deployed(control, catalogues, MemoryLedger(), digest, load, now=NOW)
 
 
@@ -173,7 +173,7 @@ async def test_a_configuration_that_a_closing_overtakes_is_taken_back_where_both
     before, moved = folder_with(tmp_path, "a", "first"), folder_with(tmp_path, "b", "second")
     await apply(control, before, "ann")
     path_of(moved, "books.yaml").write_text('books: [{from: "2026-01", timeZone: Europe/Berlin, currency: USD}]\n')
-    version = (await AppliedCatalogues(control, DEPLOYED_CONFIG).version()).name
+    version = (await AppliedCatalogues(control, EXAMPLE_CONFIG).version()).name
 
     async def begin_to_close() -> None:
         await put_document(control, "period", "2026-03", {"period": "2026-03", "state": "closing", "version": version})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.domain.errors import SomeFailed
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.services.closing.publish_drafts import Drafts

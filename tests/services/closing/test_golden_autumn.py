@@ -219,7 +219,7 @@ def test_november_in_euros_carries_the_corrections_of_october_in_dollars(of_autu
         ("support", "USD"): "666.666667",
         ("corporate", "USD"): "-666.666667",
     }
-    told = rows(november["2026-11/focus-2026-11.csv"])
+    told = rows(november["2026-11/focus-1.3-2026-11.csv"])
     assert {(each["BillingCurrency"], each["ChargeClass"]) for each in told} == {("EUR", ""), ("USD", "Correction")}
 
 

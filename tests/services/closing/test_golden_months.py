@@ -50,7 +50,9 @@ from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.months import Month
 from chargeback.services.closing.file_period import files_of
+from chargeback.services.journals.make_postings import JournalMaker
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingProduct, published_for_real
 from tests.support.config_files import config_folder
@@ -99,6 +101,17 @@ sharedCosts:
      measure: tokens, of: {deployments: [gpt-4o-ptu]}, source: reservation 7}
   - {id: platform, name: Platform, kind: fee, perMonth: "100.00", currency: USD, basis: even,
      among: [product/search, product/support, research], source: agreed}
+""",
+    "posting.yaml": """
+issuing:
+  - {companyCode: "1000", receivable: "140100", recovery: {account: "695000"}, markupAccount: "845000"}
+companies:
+  - {companyCode: "2000", payable: "240100"}
+costCentres:
+  - {costCentre: product, companyCode: "2000", objectType: CC, object: "4711",
+     accounts: {usage: "625100", shared: "625110"}}
+  - {costCentre: research, companyCode: "1000", objectType: CC, object: "1001", accounts: {usage: "625100"}}
+  - {costCentre: unallocated, companyCode: "1000", objectType: CC, object: "1009", accounts: {usage: "625100"}}
 """,
 }
 RATE_CARD = """
@@ -245,3 +258,29 @@ async def test_march_stays_as_it_was_closed(in_memory: ClosingProduct) -> None:
 
     assert in_memory.closed.files == before
     assert {file.path for file in await files_of(again, in_memory.closed)} == set(before)
+
+
+async def test_march_is_booked_to_the_cent_with_the_markup_of_each_line(in_memory: ClosingProduct) -> None:
+    """The total is 1 001.907, so 1 001.91. The cents below it sum to 1 001.90, and search has the largest remainder.
+
+    A markup of 5 % is a 21st of what is billed: 0.2835, 0.081, 0.081 and 0.1215, together 0.57; shared costs have none.
+    """
+    journals = JournalMaker(in_memory.control, in_memory.catalogues, in_memory.closed)
+
+    lines = await journals.lines(await journals.make(Month("2026-03"), APRIL_6))
+
+    assert [(one.company, one.account, one.cost_centre, one.partner, str(one.amount)) for one in lines] == [
+        ("2000", "625110", "product/search", "1000", "705.00"),
+        ("2000", "625100", "product/search", "1000", "5.96"),
+        ("2000", "625110", "product/support", "1000", "255.00"),
+        ("2000", "625100", "product/support", "1000", "1.70"),
+        ("2000", "240100", "", "1000", "-967.66"),
+        ("1000", "625100", "research", "", "30.00"),
+        ("1000", "625100", "research", "", "1.70"),
+        ("1000", "625100", "unallocated", "", "2.55"),
+        ("1000", "140100", "", "2000", "967.66"),
+        ("1000", "695000", "", "2000", "-967.29"),
+        ("1000", "845000", "", "2000", "-0.37"),
+        ("1000", "695000", "", "", "-34.25"),
+    ]
+    assert [str(one.markup) for one in lines if one.kind == "usage"] == ["0.29", "0.08", "0.08", "0.12"]

@@ -22,5 +22,5 @@ def test_reopening_is_refused_with_what_to_do_instead() -> None:
     assert str(refuse_reopening(FILED)).startswith(
         "2026-03 was closed at 2026-04-04 00:00 UTC by ann and cannot be reopened"
     )
-    assert "periods correct 2026-03 --by NAME --reason TEXT" in str(refuse_reopening(FILED))
+    assert "periods correct 2026-03 --reason TEXT" in str(refuse_reopening(FILED))
     assert str(refuse_reopening(OPEN)) == "2026-03 is open: there is nothing to reopen"

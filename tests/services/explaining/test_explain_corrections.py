@@ -29,7 +29,7 @@ async def call(in_memory: ClosingProduct, name: str, tokens_in: int, now: dateti
 async def explained(in_memory: ClosingProduct, period: str, tmp_path: Any) -> list[dict[str, Any]]:
     """Each charge of input tokens of a period in full."""
     published = Published(in_memory.control, in_memory.reports, in_memory.closed)
-    explainer = Explainer(published, in_memory.catalogues, in_memory.books, in_memory.ledger)
+    explainer = Explainer(published, in_memory.catalogues, in_memory.settled_days, in_memory.ledger)
     file = await published.fetch(period, tmp_path)
     with duckdb.connect() as engine:
         found = engine.execute(
@@ -120,7 +120,7 @@ async def test_the_text_says_why_and_from_what_to_what(tmp_path: Any) -> None:
     explainer = Explainer(
         Published(in_memory.control, in_memory.reports, in_memory.closed),
         in_memory.catalogues,
-        in_memory.books,
+        in_memory.settled_days,
         in_memory.ledger,
     )
     (charge,) = await explained(in_memory, "2026-05", tmp_path)

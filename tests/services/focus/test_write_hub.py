@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -12,15 +11,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from chargeback.adapters.memory.stores import MemoryReports
-from chargeback.domain.reports.focus import FOCUS_COLUMNS
+from chargeback.adapters.memory.reports import MemoryReports
+from chargeback.domain.reports.focus_columns import FocusVersion, focus_columns
 from chargeback.services.focus import focus_rows
 from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.focus.write_hub import deliver_to_hub, write_hub
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import ignore_progress
-from tests.support.period_tables import period_tables, row
+from tests.support.period_tables import framed, period_tables, row
 from tests.support.rows_of_every_kind import costs, csv_rows, every_kind, written
 
 FOLDER = "finops-hub/Costs/2026/03/chargeback"
@@ -73,7 +72,7 @@ def test_the_rows_are_those_of_the_focus_file_in_its_order(tmp_path: Path, monke
 
     _, rows, _ = dropped(tmp_path, period)
 
-    told = csv_rows(written(write_focus, period)["focus-2026-03.csv"])
+    told = csv_rows(written(write_focus, period)["focus-1.2-2026-03.csv"])
     assert [each["x_ChargeId"] for each in rows] == [each["x_ChargeId"] for each in told]
     assert [each["BilledCost"] for each in rows] == [Decimal(each["BilledCost"]) for each in told]
 
@@ -81,13 +80,13 @@ def test_the_rows_are_those_of_the_focus_file_in_its_order(tmp_path: Path, monke
 def test_the_columns_have_types_that_the_hub_takes(tmp_path: Path) -> None:
     _, _, types = dropped(tmp_path, period_tables(tmp_path, every_kind()))
 
-    assert list(types) == list(FOCUS_COLUMNS)
+    assert list(types) == list(focus_columns(FocusVersion.V1_2))
     assert {name: types[name].partition("(")[0] for name in HUB_TYPES} == HUB_TYPES
 
 
 def test_the_billing_period_is_the_calendar_month_whatever_the_time_zone(tmp_path: Path) -> None:
     rate = {"exchange_rate": Decimal("0.92"), "exchange_rate_date": "2026-03-13", "currency": "EUR"}
-    period = replace(
+    period = framed(
         period_tables(tmp_path, [row(charge_date="2026-03-01", **rate, **costs("2.30"))]),
         time_zone="Europe/Berlin",
         currency="EUR",

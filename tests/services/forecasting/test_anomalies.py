@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import numpy as np
 
+from chargeback.adapters.memory.settled import MemorySettledFiles
 from chargeback.domain.money.exact import total
 from chargeback.domain.outlook.anomalies import Anomaly, Sensitivity, Slot
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.forecasting.look_ahead import anomalies
+from chargeback.services.settled.settled_days import SettledDays
 from tests.support.spending import Spent, books_of, daily
 
 WEEK = (100, 110, 105, 108, 95, 25, 15)
@@ -25,7 +27,8 @@ def found_in(
     sensitivity: Sensitivity | None = None,
 ) -> list[Anomaly]:
     async def work() -> list[Anomaly]:
-        return await anomalies(await books_of(spent), calendar or Calendar(), first, last, sensitivity)
+        days = SettledDays(await books_of(spent), MemorySettledFiles())
+        return await anomalies(days, calendar or Calendar(), first, last, sensitivity)
 
     return asyncio.run(work())
 

@@ -15,6 +15,7 @@ from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.usage.meters import Meter
 from tests.support.catalogues import catalogue
+from tests.support.examples import few
 from tests.support.published_files import charge, record
 from tests.support.published_months import APRIL, MARCH, MAY, Ledger, of_march
 
@@ -270,7 +271,7 @@ def amounts(rows: Sequence[Mapping[str, str]]) -> dict[str, tuple[Decimal, Decim
     return {name: each for name, each in sums.items() if any(each)}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=few(4), deadline=None)
 @given(versions=st.lists(BOOKS, min_size=2, max_size=4))
 async def test_after_any_changes_all_that_was_billed_is_what_the_books_say(
     versions: list[dict[tuple[str, str], Any]],

@@ -12,14 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.domain.errors import InvalidConfig, NoRoom, Superseded
 from chargeback.domain.rating.usage_record import RecordPart, UsageRecord, ndjson, to_document
 from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.publishing import staging
 from chargeback.services.publishing.publish import publish
+from chargeback.services.settled import pack
 from tests.support.catalogues import catalogue, usage_line
 from tests.support.published_files import (
     FURTHER,
@@ -50,11 +50,11 @@ async def test_a_row_says_everything_that_the_issue_asks_for() -> None:
         "2026-03,2026-03-14,company/search,search,,ann,Ö & Co,,chat.completions,azure-openai,gpt-4o-2024-11-20,gpt-4o,"
         "GlobalStandard,eastus2,default,input_tokens,1000,tokens,2.5,1000000 tokens,USD,0.002500,exact,0,"
         "card/input_tokens@2026-01-01T00Z,,,,,oai-eastus2-x1.openai.azure.com,,by-team,"
-        f"usage,2.5,2.5,0.0025,0.0025,{first},,,,,,USD,1,,,\r\n"
+        f"usage,2.5,2.5,0.0025,0.0025,{first},,,,,,USD,1,,,,\r\n"
         "2026-03,2026-03-14,company/search,search,,ann,Ö & Co,,chat.completions,azure-openai,gpt-4o-2024-11-20,gpt-4o,"
         "GlobalStandard,eastus2,default,requests,3,requests,,,USD,0.000000,exact,3,,,,,,"
         "oai-eastus2-x1.openai.azure.com,,by-team,"
-        f"usage,,,0,0,{second},,,,,,USD,1,,,\r\n"
+        f"usage,,,0,0,{second},,,,,,USD,1,,,,\r\n"
     )
     assert first != second
 
@@ -62,7 +62,7 @@ async def test_a_row_says_everything_that_the_issue_asks_for() -> None:
 async def test_a_period_that_the_disk_cannot_hold_is_refused_before_anything_is_written() -> None:
     reports = MemoryReports()
 
-    with pytest.raises(NoRoom, match=r"1 charges need about \d+ MB of temporary disk"):
+    with pytest.raises(NoRoom, match=r"1 charges of a few dates need about \d+ MB of temporary disk"):
         await publish(month(), ListedBooks([record()]), reports, disk_limit_mb=0)  # type: ignore[arg-type]
 
     assert reports.files == {}
@@ -202,7 +202,10 @@ async def test_an_amount_that_does_not_fit_is_refused() -> None:
 async def test_a_meter_or_a_price_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no meter parsecs"):
         await published([record(dataclasses.replace(charge(), meter=SimpleNamespace(value="parsecs")))])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"a price is 0\.0000000000001: it has more than 16 digits or 12 decimals"):
+    with pytest.raises(
+        ValueError,
+        match=r"a price of line \w+ on 2026-03-14 is 0\.0000000000001: it has more than 16 digits or 12 decimals",
+    ):
         await published([record(charge(per_million=Decimal("0.0000000000001")))])
 
 
@@ -232,7 +235,7 @@ async def test_books_that_change_while_they_are_read_are_not_published() -> None
 
 
 async def test_a_line_that_comes_again_much_later_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "LOAD_BYTES", 1000)
+    monkeypatch.setattr(pack, "LOAD_BYTES", 1000)
     others = [record(user=str(n)) for n in range(20)]
 
     with pytest.raises(Superseded, match=r"2026-03-14.*came twice"):
@@ -309,4 +312,11 @@ async def test_progress_is_told_while_reading_and_writing() -> None:
 
     await publish(month(), books, MemoryReports(), progress=progress_into(told))  # type: ignore[arg-type]
 
-    assert told == [("reading", 11), ("settling", 11), ("writing", 11), ("summing", 0), ("packing", 11)]
+    assert told == [
+        ("reading", 10),
+        ("reading", 11),
+        ("settling", 11),
+        ("writing", 11),
+        ("summing", 0),
+        ("packing", 11),
+    ]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chargeback.domain.rating.usage_record import Charge, UsageRecord
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.usage.meters import Meter
+from tests.support.examples import few
 from tests.support.published_files import IDENTITY, charge, published, record, rows_of, summed
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +83,7 @@ def in_dollars(of: UsageRecord, charged: Charge) -> Decimal | None:
     return charged.cost and charged.cost * (RATE if of.currency == "EUR" else 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=few(10), deadline=None)
 @given(RECORDS, st.sampled_from([0, 2, 6, 12]), SHUFFLERS)
 async def test_any_books_balance_and_print_the_same_in_any_order(
     records: list[UsageRecord], decimals: int, rng: random.Random

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ from typing import Any
 import pytest
 from python_calamine import CalamineWorkbook
 
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
+from chargeback.domain.budgets.budget import plain_budget
+from chargeback.domain.money.exact import round_total
 from chargeback.domain.reports.manifest import Manifest
-from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
+from chargeback.domain.terms.issuer import ChargeIssuer
+from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, Selection, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.focus.check_focus import check_file
 from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.focus.write_hub import write_hub
 from chargeback.services.publishing.publish import publish
+from chargeback.services.statements.write_statements import write_statements
 from chargeback.services.workbook.write_workbook import write_workbook
 from scripts.focus_validator import validate
 from tests.support.published_files import ListedBooks, charge, record, rows_of, summed
@@ -82,7 +87,7 @@ async def month() -> tuple[Manifest, dict[str, bytes]]:
 
 
 def focus_of(files: dict[str, bytes]) -> Sequence[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(files["2026-03/focus-2026-03.csv"].decode(), newline=""), strict=True))
+    return list(csv.DictReader(io.StringIO(files["2026-03/focus-1.3-2026-03.csv"].decode(), newline=""), strict=True))
 
 
 async def test_every_file_sums_to_the_total_of_the_manifest() -> None:
@@ -94,8 +99,9 @@ async def test_every_file_sums_to_the_total_of_the_manifest() -> None:
     by_centre = {key: amount for (key,), amount in summed(rows_of(files), "cost_centre").items()}
     assert {key: amount for (key,), amount in summed(told, "SubAccountId", of="BilledCost").items()} == by_centre
     workbook = CalamineWorkbook.from_filelike(BytesIO(files["2026-03/chargeback-2026-03.xlsx"]))
-    *_, last = workbook.get_sheet_by_name("Summary").to_python()
+    *_, last = workbook.get_sheet_by_name("Cost centres").to_python()
     assert last[3] == float(total)
+    assert workbook.get_sheet_by_name("Summary").to_python()[4][0] == float(round_total(total, 2))
     assert len([path for path in files if "/finops-hub/" in path]) == 2
     assert sorted(file.path for file in manifest.files) == sorted(
         path for path in files if "manifest" not in path or "hub" in path
@@ -128,7 +134,7 @@ async def test_the_published_file_passes_the_foundations_validator_and_our_check
 ) -> None:
     _, files = await month()
     path = tmp_path / "focus.csv"
-    path.write_bytes(files["2026-03/focus-2026-03.csv"])
+    path.write_bytes(files["2026-03/focus-1.3-2026-03.csv"])
 
     verdict = validate(path)
 
@@ -138,3 +144,45 @@ async def test_the_published_file_passes_the_foundations_validator_and_our_check
 
 async def test_the_same_books_are_the_same_bytes() -> None:
     assert await month() == await month()
+
+
+async def test_the_terms_of_a_month_decide_what_is_said_of_capacity_contact_and_budgets() -> None:
+    """50 units for 744 hours at 1.00 USD; three quarters of 4 000 tokens are search's."""
+    of = Selection(accounts=("oai-eastus2",), deployments=("gpt-4o",))
+    capacity = fee(kind=CostKind.PROVISIONED, price=Decimal(1), per=Per.HOUR, units=50, currency="USD", of=of)
+    budget = plain_budget("company/search", Decimal(1000), "EUR", ())
+    issuer = ChargeIssuer("AI Platform", "ai@example.com", 10)
+    terms = Terms(exchange_rates=[RATE], shared_costs=[capacity], budgets=[budget], issuer=issuer)
+    used = [
+        record(charge(quantity=3000, cost="0.0075")),
+        record(charge(quantity=1000), centre="company/legal", user="zoe"),
+    ]
+    reports = MemoryReports()
+
+    await publish(
+        to_settle(terms=terms),
+        ListedBooks(used),  # type: ignore[arg-type]
+        reports,
+        writers=(write_focus, partial(write_statements, workers=0)),
+    )
+
+    (part,) = [each for each in focus_of(reports.files) if each["AllocatedResourceId"] == "company/search"]
+    told = ("PricingQuantity", "PricingUnit", "ListUnitPrice", "ListCost", "ResourceId", "AllocatedMethodId")
+    assert [part[name] for name in told] == [
+        "27900.0",
+        "PTU-Hours",
+        "1.0",
+        "27900.0",
+        "oai-eastus2/openai/deployments/gpt-4o",
+        "usage-tokens",
+    ]
+    assert '"UsageUnit": "Tokens", "UsageQuantity": 3000.0' in part["AllocatedMethodDetails"]
+    assert {part[name] for name in ("ProviderName", "InvoiceIssuerName")} == {"AI Platform"}
+    page = reports.files["2026-03/statements/company/search/statement-2026-03.html"].decode()
+    for said in (
+        "ai@example.com",
+        "2026-04-10",
+        "37\N{NARROW NO-BREAK SPACE}200 PTU-hours at 1 USD",
+        "1.0837 USD for 1 EUR",
+    ):
+        assert said in page

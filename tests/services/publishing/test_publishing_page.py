@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chargeback.domain.reports.focus import FOCUS_COLUMNS
+from chargeback.domain.reports.focus_columns import FOCUS_COLUMNS
 from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.focus.write_focus import write_focus

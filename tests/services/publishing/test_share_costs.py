@@ -16,6 +16,7 @@ from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.focus.write_focus import write_focus
 from tests.support.catalogues import catalogue
+from tests.support.examples import few
 from tests.support.published_files import PRICES as OF_A_CHARGE
 from tests.support.published_files import charge, published, record, rows_of, summed
 from tests.support.shared_fees import fee
@@ -152,7 +153,7 @@ async def test_a_true_up_for_a_closed_period_is_a_correction_of_it() -> None:
 PRICES = st.decimals(-(10**6), 10**6, places=6, allow_nan=False, allow_infinity=False).map(str)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=few(5), deadline=None)
 @given(
     costs=st.lists(st.tuples(PRICES, st.sampled_from(Basis)), max_size=3),
     requests=st.lists(st.integers(1, 10**6), max_size=6),
@@ -199,7 +200,7 @@ async def test_idle_capacity_is_a_row_of_its_owner_in_every_file() -> None:
         "provisioned": ("company/a", "0.25", "186.000000"),
         "provisioned-idle": ("company/idle", "0.75", "558.000000"),
     }
-    focus = [row for row in rows_of(files, "focus") if row["x_PriceId"] == "ptu"]
+    focus = [row for row in rows_of(files, "focus-1.3") if row["x_PriceId"] == "ptu"]
     assert [(row["SubAccountId"], row["SkuMeter"], row["BilledCost"]) for row in focus] == [
         ("company/a", "Provisioned Throughput", "186.0"),
         ("company/idle", "Idle Provisioned Throughput", "558.0"),

@@ -3,7 +3,6 @@
 100 EUR of usage and a correction of 1 000 USD are two totals, in every file.
 """
 
-from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -18,9 +17,9 @@ from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.workbook.write_workbook import write_workbook
 from tests.support import written_statements as statements
 from tests.support.catalogues import catalogue
-from tests.support.period_tables import PERIOD, period_tables, row
+from tests.support.period_tables import PERIOD, framed, period_tables, row, write_rows
 from tests.support.product_in_memory import in_memory
-from tests.support.published_product import SEARCH, PublishedProduct, parquet
+from tests.support.published_product import SEARCH, PublishedProduct
 from tests.support.rows_of_every_kind import correction, costs, csv_rows, written
 
 pytestmark = pytest.mark.anyio
@@ -28,14 +27,19 @@ pytestmark = pytest.mark.anyio
 CALENDAR = Calendar((BooksSetting("2026-01", "UTC", "USD"), BooksSetting(PERIOD, "UTC", "EUR")))
 
 
+ROWS = [
+    row(currency="EUR", pricing_currency="EUR", **costs("100"), quantity=Decimal(40_000_000)),
+    correction("1000"),
+]
+
+
 @pytest.fixture
 def month(tmp_path: Path) -> PeriodTables:
-    usage = row(currency="EUR", pricing_currency="EUR", **costs("100"), quantity=Decimal(40_000_000))
-    return replace(period_tables(tmp_path, [usage, correction("1000")]), currency="EUR")
+    return framed(period_tables(tmp_path, ROWS), currency="EUR")
 
 
 def test_focus_bills_each_row_in_its_currency_on_an_invoice_of_its_own(month: PeriodTables) -> None:
-    told = csv_rows(written(write_focus, replace(month, is_closed=True))["focus-2026-03.csv"])
+    told = csv_rows(written(write_focus, framed(month, is_closed=True))["focus-1.3-2026-03.csv"])
 
     assert [(each["BillingCurrency"], each["BilledCost"], each["InvoiceId"]) for each in told] == [
         ("USD", "1000.0", "chargeback-2026-03-USD"),
@@ -47,7 +51,7 @@ def test_the_workbook_adds_up_the_currency_of_the_books_and_shows_the_other_one_
     read = CalamineWorkbook.from_filelike(BytesIO(written(write_workbook, month)["chargeback-2026-03.xlsx"]))
     sheets = {name: read.get_sheet_by_name(name).to_python() for name in read.sheet_names}
 
-    for name in ("Summary", "Days", "Charges", "Prices used"):
+    for name in ("Cost centres", "Days", "Charges", "Prices used"):
         assert sheets[name][-1][sheets[name][0].index("Cost (EUR)")] == 100, name
     assert [line[:3] + line[-1:] for line in sheets["Other currencies"][2:]] == [
         ["USD", "2026-02", "product/search", 1000.0],
@@ -64,16 +68,19 @@ async def test_the_statement_says_both_amounts(month: PeriodTables) -> None:
     assert "and 1_000.00 USD: corrections of months that were kept in USD" in page.text
     assert page.row("model", "Charged")[2] == "100.000000"
     assert page.row("days", "All")[-1] == "100.000000"
-    assert page.row("corrections", "All 1 of February 2026")[-1] == "+1_000.000000 USD"
+    whole = "All 1 of February 2026: counted again: less was used"
+    assert page.row("corrections", whole)[-1] == "+1_000.000000 USD"
     sums: dict[str, Decimal] = {}
     for each in statements.csv_rows(files, SEARCH):
         sums[each["currency"]] = sums.get(each["currency"], Decimal(0)) + Decimal(each["cost"])
     assert sums == {"EUR": 100, "USD": 1000}
 
 
-async def test_explain_says_both_amounts(month: PeriodTables) -> None:
+async def test_explain_says_both_amounts(tmp_path: Path) -> None:
     published_product = PublishedProduct(in_memory(catalogue(calendar=CALENDAR)))
-    published_product.reports.files[f"{PERIOD}/charges-{PERIOD}.parquet"] = parquet(month)
+    published_product.reports.files[f"{PERIOD}/charges-{PERIOD}.parquet"] = write_rows(
+        tmp_path / "charges.parquet", ROWS
+    ).read_bytes()
 
     found = await published_product.explain()
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from chargeback.domain.errors import InvalidConfig
@@ -293,3 +294,21 @@ async def test_the_same_files_have_the_same_digest_and_others_another() -> None:
     other = await invoice_of({"a.csv": csv_bytes([exported(BilledCost="2.51")])})
 
     assert one.sha256 == same.sha256 != other.sha256
+
+
+async def test_the_rows_that_were_used_are_kept_as_the_provider_wrote_them(tmp_path: Path) -> None:
+    kept: dict[str, bytes] = {}
+
+    async def keep(digest: str, file: Path) -> None:
+        kept[digest] = file.read_bytes()
+
+    columns = (*exported(), "InvoiceId")
+    ours = exported(BilledCost="2.50000", InvoiceId="E0700ABC")
+    rows = [ours, exported(InvoiceId="E0700ABC", ResourceId="/another/service", ServiceName="Storage")]
+    found = [await invoice_of({"part.csv": csv_bytes(some, columns=columns)}, keep=keep) for some in (rows, rows[::-1])]
+
+    assert [each.invoice_ids for each in found] == [("E0700ABC",)] * 2
+    assert [*kept] == [each.sha256 for each in found]
+    file = tmp_path / "kept.parquet"
+    file.write_bytes(kept[found[0].sha256])
+    assert duckdb.sql(f"SELECT BilledCost, InvoiceId FROM '{file}'").fetchall() == [("2.50000", "E0700ABC")]

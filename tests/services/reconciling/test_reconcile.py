@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import ChargebackError, InvoiceMissing
@@ -248,3 +248,25 @@ async def test_the_same_invoice_and_books_give_the_same_bytes(month: Month) -> N
     _, _, second = await written(month, await month.reconciled())
 
     assert first == second
+
+
+async def test_what_makes_most_of_a_variance_is_kept_with_it_across_days(month: Month) -> None:
+    month.publish_rows([used(), used(charge_date="2026-03-15")])
+    late = {"ChargePeriodStart": "2026-03-15T00:00:00Z"}
+    month.invoice(
+        [
+            exported(BilledCost="4"),
+            exported(BilledCost="3.5", **late),
+            exported(x_SkuMeterId=OUTPUT_METER, PricingQuantity="500", BilledCost="5"),
+        ]
+    )
+
+    found = (await month.reconciled()).found
+
+    by_use = found.overdue_by_use()
+    assert [name.split(" at ")[0] for name in by_use] == [
+        "gpt-4o GlobalStandard output_tokens",
+        "gpt-4o GlobalStandard input_tokens",
+    ]
+    assert list(by_use.values()) == [Decimal(5), Decimal("2.5")]
+    assert sum(by_use.values()) == found.overdue

@@ -11,8 +11,8 @@ from chargeback.adapters.memory import stores as memory
 from chargeback.domain.errors import ClosingRefused, InconsistentFile, SomeFailed, StoreUnavailable
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.services.running.set_aside import Left, SetAside, Stage
-from chargeback.services.usage import post as posting
-from chargeback.services.usage.summarise import THE_REST
+from chargeback.services.usage import post_shards as posting
+from chargeback.services.usage.day_summary import THE_REST
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_march import AFTER_GRACE, APRIL, march
 from tests.support.closing_product import ClosingProduct, published_for_real

@@ -34,7 +34,7 @@ def test_what_arrives_during_a_commit_waits_for_the_next_one() -> None:
             commits.append(len(events))
             await going.wait()
 
-        group = GroupCommit(commit, max_concurrent=1)
+        group = GroupCommit(commit)
         first = asyncio.create_task(group.submit(b"a"))
         await asyncio.sleep(0.01)
         rest = [asyncio.create_task(group.submit(b"b")) for _ in range(9)]
@@ -84,8 +84,8 @@ def test_a_caller_that_gave_up_does_not_disturb_the_others() -> None:
     assert committed == [b"leaving", b"staying"]
 
 
-@pytest.mark.parametrize("max_concurrent", [1, 2])
-def test_an_event_that_comes_as_a_commit_ends_is_not_left_waiting(max_concurrent: int) -> None:
+@pytest.mark.parametrize("callers", [1, 2])
+def test_an_event_that_comes_as_a_commit_ends_is_not_left_waiting(callers: int) -> None:
     committed: list[bytes] = []
 
     async def commit(events: Sequence[bytes]) -> None:
@@ -93,18 +93,18 @@ def test_an_event_that_comes_as_a_commit_ends_is_not_left_waiting(max_concurrent
         committed.extend(events)
 
     async def run() -> None:
-        group = GroupCommit(commit, max_events=1, max_concurrent=max_concurrent)
+        group = GroupCommit(commit, max_events=1)
 
         async def caller(name: int) -> None:
             for number in range(50):
                 await group.submit(b"%d-%d" % (name, number))
 
         async with asyncio.timeout(10):
-            await asyncio.gather(*(caller(name) for name in range(max_concurrent)))
+            await asyncio.gather(*(caller(name) for name in range(callers)))
 
     asyncio.run(run())
 
-    assert len(committed) == len(set(committed)) == 50 * max_concurrent
+    assert len(committed) == len(set(committed)) == 50 * callers
 
 
 def test_a_commit_ends_before_the_caller_whose_task_makes_it() -> None:
@@ -144,7 +144,7 @@ def test_a_caller_that_gave_up_before_its_turn_leaves_nobody_waiting() -> None:
         committed.extend(events)
 
     async def run() -> None:
-        group = GroupCommit(commit, max_events=1, max_concurrent=1)
+        group = GroupCommit(commit, max_events=1)
         callers = [asyncio.create_task(group.submit(b"%d" % number)) for number in range(9)]
         await asyncio.sleep(0)
         for gone in (1, 2, 8):

@@ -17,6 +17,7 @@ from chargeback.services.ports.ledger import LedgerBlock
 from chargeback.services.running.set_aside import SetAside
 from tests.e2e.traffic import catalogue_folder
 from tests.support.builders import DAY, tokens, usage_event
+from tests.support.examples import few
 from tests.support.product_in_memory import ProductInMemory, in_memory
 
 pytestmark = pytest.mark.anyio
@@ -247,7 +248,7 @@ def said(day: str, kind: str, name: str, amount: int) -> bytes:
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=few(4), deadline=None)
 @given(SAID)
 async def test_whatever_was_said_by_whom_an_audit_finds_what_the_posting_posted(
     catalogue: Catalogue, events: list[tuple[str, str, str, str, int]]

@@ -17,7 +17,8 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.books import HOURS
 from chargeback.services.ports.control import Document
-from chargeback.services.usage.summarise import hourly_costs, summarise
+from chargeback.services.usage.hourly_costs import hourly_costs
+from chargeback.services.usage.summarise import summarise
 from tests.support.catalogues import START, catalogue, dated, usage_line
 from tests.support.spending import Spent, books_of
 

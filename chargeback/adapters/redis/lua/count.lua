@@ -1,21 +1,21 @@
 -- Counts events of calls that are not known yet. Returns one character an event, then the states of the calls
--- with a '3': 1 it is counted, 0 it changes nothing, 2 there is no room for it and nothing of it was taken, 3 its call
--- is known and unfinished, so that what they make together has to be worked out (see merge.lua). Before them the epoch
--- and the number of this call, after them the places of folded lines.
+-- with a '3', each followed by what its account stands for: 1 it is counted, 0 it changes nothing, 2 there is no room
+-- for it and nothing of it was taken, 3 its call is known and unfinished, so that what they make together has to be
+-- worked out (see merge.lua). Before them the epoch and the number of this call, after them the places of folded lines.
 --
--- ARGV in addition to those of sums.lua: 9 the sum of all quantities of the batch, 10 the most quantities of a day, 11 the most
---       names of a caller
+-- ARGV in addition to those of sums.lua: 10 the sum of all quantities of the batch, 11 the most quantities of a day,
+--       12 the most names of a caller
 -- A line with a name that may be folded has two more fields: […, name, place of the line of further names].
 -- An entry: [call, phase, line, picodollars, outline, counts (1 or 0), field, quantity, …].
 --
--- `seen` holds 'F' for a call that is final, else its state, packed: {phase, counted, line, picodollars, contribution},
--- after which a call of several events has more (see `adapters.redis_calls`). `mass` is more than any sum of the day, so
--- while it is in bounds no sum can overflow.
+-- `states` holds the state of each call that is not final, packed: {phase, counted, account, picodollars, contribution},
+-- after which a call of several events has more (see `adapters.redis.calls`). A call that is seen and has no state is
+-- final. `mass` is more than any sum of the day, so while it is in bounds no sum can overflow.
 local FINAL = 4
 
-local most_quantities = tonumber(ARGV[10])
+local most_quantities = tonumber(ARGV[11])
 local mass = tonumber(redis.call('HGET', KEYS[1], 'mass') or '0')
-local is_tight = mass + tonumber(ARGV[9]) > most_quantities or kept + #lines > most_lines
+local is_tight = mass + tonumber(ARGV[10]) > most_quantities or kept + #lines > most_lines
 for _, line in ipairs(lines) do
     is_tight = is_tight or (line[4] ~= nil and lines_of(line[4]) + #lines > most_of_one)
 end
@@ -33,17 +33,17 @@ end
 local function remember(event, line)
     local contribution = {}
     for at = 7, #event do contribution[at - 6] = event[at] end
-    redis.call('HSET', KEYS[2], event[1], cmsgpack.pack({event[2], event[6] == 1, {line[1], line[2], line[3]}, event[4], contribution}))
+    redis.call('HSET', KEYS[2], event[1], cmsgpack.pack({event[2], event[6] == 1, tell(line), event[4], contribution}))
     if event[2] == PENDING then wait(event[1], event[5], line[4]) end
 end
 
 -- The places of lines whose caller has too many names: from here on they are the line of further names.
 local folded = {}
 for place, line in ipairs(lines) do
-    if line[5] then
-        local name, names = 't:' .. line[5], 'n:' .. line[4]
+    if line[6] then
+        local name, names = 't:' .. line[6], 'n:' .. line[4]
         if redis.call('HEXISTS', KEYS[7], name) == 0 then
-            if tonumber(redis.call('HGET', KEYS[7], names) or '0') >= tonumber(ARGV[11]) then
+            if tonumber(redis.call('HGET', KEYS[7], names) or '0') >= tonumber(ARGV[12]) then
                 folded[#folded + 1] = place
             else
                 redis.call('HSET', KEYS[7], name, 1)
@@ -52,23 +52,27 @@ for place, line in ipairs(lines) do
         end
     end
 end
-for _, place in ipairs(folded) do lines[place] = lines[lines[place][6]] end
+for _, place in ipairs(folded) do lines[place] = lines[lines[place][7]] end
 
 local flags, states = {}, {}
 for number, event in ipairs(entries) do
     local line = lines[event[3]]
     if is_tight and not fits(event, line) then
         flags[number] = '2'
-    elseif redis.call('HSETNX', KEYS[2], event[1], 'F') == 1 then
+    elseif see(event[1]) then
         if event[2] ~= FINAL then remember(event, line) end
         if event[6] == 1 then add(line, event[4], event, 7, 1) end
         flags[number] = event[6] == 1 and '1' or '0'
     else
         local state = redis.call('HGET', KEYS[2], event[1])
-        flags[number] = state == 'F' and '0' or '3'
-        if state ~= 'F' then states[#states + 1] = state end
+        flags[number] = state and '3' or '0'
+        if state then
+            states[#states + 1] = state
+            states[#states + 1] = redis.call('HGET', KEYS[9], cmsgpack.unpack(state)[3]) or ''
+        end
     end
 end
-redis.call('HINCRBY', KEYS[1], 'mass', is_tight and string.format('%.0f', added) or ARGV[9])
+redis.call('HINCRBY', KEYS[1], 'mass', is_tight and string.format('%.0f', added) or ARGV[10])
+keep_seen()
 write()
 return {epoch, turn, table.concat(flags), states, folded}

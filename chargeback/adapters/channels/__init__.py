@@ -1,0 +1,1 @@
+"""The channels that carry alerts to people and to other systems."""

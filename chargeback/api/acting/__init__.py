@@ -1,0 +1,1 @@
+"""What routes share that change something or read what others cost."""

@@ -1,0 +1,1 @@
+"""The routes that answer what things cost, each with what the files of the periods say."""

@@ -1,0 +1,263 @@
+"""The routes /api/v1/periods: how far each month is, and what is done to it."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from chargeback.api.acting.operations import accepted, begin
+from chargeback.api.acting.repeatable import once, posting
+from chargeback.api.bodies import bounded, decoded, require_printable_reason
+from chargeback.api.conventions.answering import json_answer, tagged_answer
+from chargeback.api.conventions.documents import answers, body
+from chargeback.api.conventions.entity_tags import VARY, require_match, tag_of, unchanged
+from chargeback.api.conventions.people_routes import people_routes
+from chargeback.api.errors import ApiError, not_found
+from chargeback.api.people import Asking, require
+from chargeback.domain.access.permissions import Permission
+from chargeback.domain.access.requester import Requester
+from chargeback.domain.errors import InvalidConfig, NotThere, Superseded
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, PeriodState
+from chargeback.domain.time.months import Month, month
+from chargeback.services.operations.operation import OperationKind
+from chargeback.services.reconciling.true_up import true_up_digest
+
+if TYPE_CHECKING:
+    from chargeback.bootstrap import Container
+
+_LARGEST_BODY = 16 * 1024
+
+
+class PeriodEvent(msgspec.Struct, frozen=True, rename="camel"):
+    """Something that was done to a month."""
+
+    what: str
+    at: datetime
+    by: str
+    reason: str
+    overridden: tuple[str, ...]
+
+
+class PeriodAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """A billing month.
+
+    Attributes:
+        state: `open`, `closing` or `closed`; `final`: its files stay as they are for ever.
+        begins, ends: its first moment, and the first that is no more in it, UTC.
+        approved_by: whoever approved its draft; empty where nobody did, or the approval lapsed.
+        manifest: SHA-256 of the final manifest, which names every file with its own; empty until it is closed.
+        history: who did what; empty for whoever does not see all costs.
+    """
+
+    period: str
+    state: str
+    final: bool
+    begins: datetime
+    ends: datetime
+    approved_by: str
+    manifest: str
+    history: tuple[PeriodEvent, ...]
+
+
+class PeriodAnswers(msgspec.Struct, frozen=True):
+    """The months of the books, the first one first."""
+
+    value: tuple[PeriodAnswer, ...]
+
+
+class ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why something is done.
+
+    Attributes:
+        override: do it although something speaks against it that the message of the refusal names; needs a reason.
+    """
+
+    reason: str = ""
+    override: bool = False
+
+
+_EXAMPLE = {"reason": "all is checked", "override": False}
+
+
+def router(container: "Container") -> APIRouter:
+    """Months, and what is done to them."""
+    routes = people_routes("periods")
+
+    @routes.get("/periods", operation_id="listPeriods", responses=answers(PeriodAnswers), summary="List the months")
+    async def listed(request: Request, who: Asking) -> Response:
+        """The months that are closed, and those that are open."""
+        require(who, Permission.READ_COSTS)
+        closed = await container.periods.closed()
+        names = await container.drafts.open_periods(datetime.now(UTC))
+        found = [*closed, *[(await container.periods.get(each))[0] for each in names]]
+        content = PeriodAnswers(tuple([await _told(container, who, each) for each in found]))
+        return tagged_answer(request, content)
+
+    @routes.get("/periods/{period}", operation_id="getPeriod", responses=answers(PeriodAnswer), summary="Read a month")
+    async def read(request: Request, who: Asking, period: str) -> Response:
+        """How far a month is. Whoever does something to it names this answer's ETag with If-Match."""
+        require(who, Permission.READ_COSTS)
+        known = (await container.periods.get(month_in_path(period)))[0]
+        tag = await _tag(container, known)
+        content = await _told(container, who, known)
+        return unchanged(request, tag) or json_answer(content, headers={"ETag": tag, **VARY})
+
+    @routes.post(
+        "/periods/{period}/approve",
+        operation_id="approvePeriod",
+        responses=answers(PeriodAnswer, errors=(403, 409, 412, 413, 428)),
+        openapi_extra=posting(body(ActBody, example=_EXAMPLE)),
+        summary="Approve the draft of a month",
+    )
+    async def approve(request: Request, who: Asking, period: str) -> Response:
+        """Approve the published draft, so that another person or the timer may close the month."""
+        name, content, asked = await _asked(request, who, period)
+
+        async def do(now: datetime, _: str) -> Response:
+            known = (await container.periods.get(name))[0]
+            is_done = known.approval is not None and (known.approval.by, known.approval.at) == (who.by, now)
+            if not is_done:
+                require_match(request, await _tag(container, known))
+                known = await container.approver.approve(name, who.by, now, asked.reason)
+            return await _answer(container, who, known)
+
+        return await once(container, request, who, content, do)
+
+    @routes.post(
+        "/periods/{period}/withdraw-approval",
+        operation_id="withdrawApproval",
+        responses=answers(PeriodAnswer, errors=(403, 409, 412, 413, 428)),
+        openapi_extra=posting(body(ActBody, example=_EXAMPLE)),
+        summary="Take the approval of a month back",
+    )
+    async def withdraw(request: Request, who: Asking, period: str) -> Response:
+        """Take the approval of a month back that is not closed yet."""
+        name, content, asked = await _asked(request, who, period)
+
+        async def do(now: datetime, _: str) -> Response:
+            known = (await container.periods.get(name))[0]
+            change = PeriodChange("approval withdrawn", now, who.by, asked.reason)
+            if change not in known.history:
+                require_match(request, await _tag(container, known))
+                known = await container.approver.withdraw(name, change)
+            return await _answer(container, who, known)
+
+        return await once(container, request, who, content, do)
+
+    for path, kind, summary in _LONG:
+        _add_long(routes, container, path, kind, summary)
+    return routes
+
+
+_LONG = (
+    ("close", OperationKind.CLOSE, "Close a month"),
+    ("correct", OperationKind.CORRECT, "Rate a closed month again"),
+    ("true-up", OperationKind.TRUE_UP, "Set a month's true-up to its invoice"),
+    ("remove-true-up", OperationKind.REMOVE_TRUE_UP, "Take a month's true-up back"),
+)
+_TEXTS = {
+    OperationKind.CLOSE: "Close a month, so that its files are final. What comes later is a correction.",
+    OperationKind.CORRECT: "Rate a closed month with what is in force; what differs becomes corrections. Say why.",
+    OperationKind.TRUE_UP: "Charge what the provider's invoice has beyond the books of a month.",
+    OperationKind.REMOVE_TRUE_UP: "Charge nothing beyond the books of a month any more.",
+}
+
+
+def _add_long(routes: APIRouter, container: "Container", path: str, kind: OperationKind, summary: str) -> None:
+    """A route that begins long work on a month."""
+
+    async def long(request: Request, who: Asking, period: str) -> Response:
+        name, content, asked = await _asked(request, who, period)
+
+        async def do(now: datetime, key: str) -> Response:
+            if not (key and await _is_known(container, key)):
+                known = (await container.periods.get(name))[0]
+                require_match(request, await _tag(container, known))
+                _require_possible(kind, known)
+            return await begin(
+                container,
+                request,
+                who,
+                key,
+                now,
+                kind,
+                period=name,
+                reason=asked.reason,
+                override=asked.override,
+            )
+
+        return await once(container, request, who, content, do)
+
+    long.__doc__ = _TEXTS[kind]
+    routes.post(
+        f"/periods/{{period}}/{path}",
+        status_code=202,
+        operation_id=kind.value,
+        responses=accepted((412, 413, 428)),
+        openapi_extra=posting(body(ActBody, example=_EXAMPLE)),
+        summary=summary,
+    )(long)
+
+
+async def _is_known(container: "Container", operation: str) -> bool:
+    """Whether a request that was killed before it was answered has begun this already."""
+    try:
+        await container.operations.get(operation)
+    except NotThere:
+        return False
+    return True
+
+
+def _require_possible(kind: OperationKind, known: BillingPeriod) -> None:
+    """Refuse at once what can never succeed."""
+    if kind is OperationKind.CLOSE and known.state is PeriodState.CLOSED and known.is_filed:
+        message = f"{known.month} is closed: what comes later is a correction in the oldest open month"
+        raise ApiError(409, "PeriodClosed", message)
+    if kind is OperationKind.CORRECT and known.state is not PeriodState.CLOSED:
+        raise ApiError(409, "PeriodOpen", f"{known.month} is {known.state}: it is rated again by itself")
+
+
+async def _asked(request: Request, who: Requester, period: str) -> tuple[Month, bytes, ActBody]:
+    """The month and the body of somebody who may change months."""
+    require(who, Permission.CHANGE_PERIODS)
+    name = month_in_path(period)
+    content = await bounded(request, _LARGEST_BODY)
+    asked = decoded(ActBody, content or b"{}")
+    require_printable_reason(asked.reason)
+    needs_reason = asked.override or request.url.path.endswith("/correct")
+    if needs_reason and not asked.reason.strip():
+        raise ApiError(400, "InvalidBody", "say why: this goes on the record with its reason", target="$.reason")
+    return name, content, asked
+
+
+def month_in_path(text: str) -> Month:
+    """The month that a path names; 404 for anything else."""
+    try:
+        return month(text)
+    except (InvalidConfig, Superseded):
+        raise not_found() from None
+
+
+async def _tag(container: "Container", known: BillingPeriod) -> str:
+    return tag_of(["period", msgspec.json.encode(known).decode(), await true_up_digest(container.control, known.month)])
+
+
+async def _answer(container: "Container", who: Requester, known: BillingPeriod) -> Response:
+    return json_answer(await _told(container, who, known), headers={"ETag": await _tag(container, known)})
+
+
+async def _told(container: "Container", who: Requester, known: BillingPeriod) -> PeriodAnswer:
+    begins, ends = (await container.catalogues.current()).calendar.bounds(known.month)
+    approval = known.approval
+    history = known.history if who.scope.everything else ()
+    return PeriodAnswer(
+        period=known.month,
+        state=known.state.value,
+        final=known.state is PeriodState.CLOSED and known.is_filed,
+        begins=begins,
+        ends=ends,
+        approved_by=approval.by if who.scope.everything and approval and not approval.lapsed else "",
+        manifest=known.manifest if known.state is PeriodState.CLOSED else "",
+        history=tuple(PeriodEvent(each.what, each.at, each.by, each.reason, each.overridden) for each in history),
+    )

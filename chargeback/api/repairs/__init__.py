@@ -1,0 +1,1 @@
+"""The routes for those who keep the product running: what could not be handled, and trying it again."""

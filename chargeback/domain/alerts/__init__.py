@@ -1,0 +1,1 @@
+"""Alerts: what people must know, told once."""

@@ -1,0 +1,1 @@
+"""Raises alerts once, and tells everybody who wants to know."""

@@ -1,0 +1,1 @@
+"""Answers questions about costs from views of the months, and keeps these up to the books."""

@@ -1,0 +1,1 @@
+"""The evidence of closed periods: written as a period closes, and what recomputes the period from it alone."""

@@ -1,0 +1,1 @@
+"""Keeps the charges of settled days as Parquet files beside the books, and reads them from there."""

@@ -1,0 +1,1 @@
+"""Makes the registration in Entra that people sign in to."""

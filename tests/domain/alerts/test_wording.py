@@ -1,0 +1,118 @@
+"""What a person reads: plain words, the amount, since when, what moved it, what is expected, and no id before them."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargeback.domain.alerts.alert import TurnKind
+from chargeback.domain.alerts.facts import Facts
+from chargeback.domain.alerts.kinds import Severity
+from chargeback.domain.alerts.plain_text import plain_text
+from chargeback.domain.alerts.wording import SHORTER, money_text, say, shortened
+from tests.support.alert_messages import HOSTILE, NOON, OVERRUN, digest, entry, hostile_facts, message
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_a_message_says_what_how_much_since_when_who_moved_it_and_what_is_expected() -> None:
+    said = say(message(), BERLIN)
+
+    assert said.subject == "Money at risk: product/support has spent 104 % of its budget for November"
+    assert [(row.label, row.value) for row in said.alerts[0].rows] == [
+        ("Cost centre", "product/support"),
+        ("Spent", "8,320.00 EUR"),
+        ("Budget", "8,000.00 EUR"),
+        ("Since", "30 November 2026, 12:00 Europe/Berlin"),
+        (
+            "Moved most by",
+            "chat-assistant 4,120.50 EUR; ticket-summaries 900.00 EUR; nightly-evaluation less than 0.01 EUR",
+        ),
+        ("Expected", "9,450.13 EUR in the end; in 8 of 10 cases between 9,000.00 EUR and 9,990.00 EUR"),
+        ("What to do", "Ask the owner whether the evaluation may stop."),
+    ]
+    assert said.alerts[0].link == OVERRUN.link
+
+
+def test_the_id_stands_at_the_end_and_nowhere_else() -> None:
+    said = say(message(), BERLIN)
+
+    assert said.alerts[0].reference == f"{entry().alert}, noticed 30 November 2026, 13:00 Europe/Berlin"
+    assert entry().alert not in said.subject + "".join(f"{row.label}{row.value}" for row in said.alerts[0].rows)
+
+
+def test_an_all_clear_says_so_first_and_names_its_cause() -> None:
+    facts = Facts(
+        "product/support is within its budget again", cause="a correction of 20 November took 900.00 EUR back"
+    )
+
+    said = say(message(entry(facts, turn=TurnKind.CLEARED)), BERLIN)
+
+    assert said.subject == "All clear: product/support is within its budget again"
+    assert said.alerts[0].rows[-1].label == "Why"
+
+
+def test_a_digest_says_how_many_messages_it_has() -> None:
+    assert say(digest(3), BERLIN).opening == "Your digest has 3 messages, in the order of their times."
+    assert say(digest(3), BERLIN).subject.startswith("3 messages, the first: product/support")
+    assert say(digest(1), BERLIN).subject.startswith("Money at risk: ")
+
+
+def test_a_test_says_first_that_nothing_happened() -> None:
+    said = say(message(entry(severity=Severity.INFORMATION), is_test=True), BERLIN)
+
+    assert said.subject == "Test: chargeback reaches this channel"
+    assert said.opening == "This is a test. Nothing happened."
+
+
+def test_a_link_that_is_not_https_leads_nowhere() -> None:
+    facts = replace(OVERRUN, link="javascript:alert(1)")
+
+    assert say(message(entry(facts)), BERLIN).alerts[0].link == ""
+
+
+def test_a_time_is_that_of_the_zone_also_when_its_clock_changed() -> None:
+    summer = replace(OVERRUN, since=NOON - timedelta(days=150))
+
+    assert say(message(entry(summer)), BERLIN).alerts[0].rows[3].value == "3 July 2026, 14:00 Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [("1234567.891", "1,234,567.89 EUR"), ("-0.5", "-0.50 EUR"), ("0", "0.00 EUR"), ("0.0000001", "less than 0.01 EUR"),
+     ("0.005", "less than 0.01 EUR"), ("0.015", "0.02 EUR"), ("1E+3", "1,000.00 EUR")],
+)  # fmt: skip
+def test_an_amount_has_two_places_and_separators(amount: str, said: str) -> None:
+    assert money_text(Decimal(amount), "EUR") == said
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_stays_one_short_visible_line(name: str) -> None:
+    for alert in say(message(entry(hostile_facts(name), cost_centre=name)), BERLIN).alerts:
+        for text in (alert.headline, *(row.label for row in alert.rows), *(row.value for row in alert.rows)):
+            assert text == plain_text(text, 10_000)
+            assert len(text) <= 500
+            assert "://" not in text
+
+
+@given(st.text(max_size=2_000), st.integers(1, 300))
+def test_plain_text_is_short_printable_and_stays_as_it_is(text: str, most: int) -> None:
+    plain = plain_text(text, most)
+
+    assert len(plain) <= most
+    assert plain.isprintable()
+    assert plain_text(plain, most) == plain
+
+
+@given(st.sampled_from(SHORTER), st.sampled_from(HOSTILE))
+def test_a_shortened_message_has_shorter_details_and_its_whole_headline(most: int, name: str) -> None:
+    whole = say(message(entry(hostile_facts(name))), BERLIN)
+    said = shortened(whole, most)
+
+    assert said.alerts[0].headline == whole.alerts[0].headline
+    assert all(len(row.value) <= most and len(row.label) <= most for row in said.alerts[0].rows)
+    assert said.alerts[0].link == OVERRUN.link
