@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chargeback.domain.events.emitters import KnownEmitter
     from chargeback.services.access.cursor_key import CursorKey
     from chargeback.services.access.people import People
+    from chargeback.services.access.sessions import Sessions
     from chargeback.services.audit_log.key_versions import KeyVersions
     from chargeback.services.usage.senders import Keys, Senders
 
@@ -49,6 +50,13 @@ class Recognising(Budgeting):
         from chargeback.adapters.azure.key_vault import FixedKeys, VaultKeys
 
         return FixedKeys(fixed) if fixed else VaultKeys(self.vault, name)
+
+    @cached_property
+    def sessions(self) -> "Sessions":
+        """Who is signed in to the pages."""
+        from chargeback.services.access.sessions import NoSessions
+
+        return NoSessions()
 
     @cached_property
     def key_versions(self) -> "KeyVersions":

@@ -13,8 +13,15 @@ _described = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="entra
 """Says in the OpenAPI document that a route needs a token."""
 
 
+REQUESTER = "chargeback.requester"
+"""Where a request of the pages has who is signed in: in the scope, which no client can write to."""
+
+
 async def identify(request: Request) -> Requester:
     """Who asks; 401 without a token that can be trusted, 503 while nobody can tell."""
+    signed_in = request.scope.get(REQUESTER)
+    if isinstance(signed_in, Requester):
+        return signed_in
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     found: Requester | None = None
     if token and scheme.lower() == "bearer":

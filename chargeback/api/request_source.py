@@ -14,6 +14,9 @@ from starlette.requests import HTTPConnection
 from chargeback.domain.access.requester import Requester
 from chargeback.domain.audit_log.actor import Actor, RequestSource
 
+SOURCE = "chargeback.source"
+"""Where a request of the pages says that it is one: in the scope, which no client can write to."""
+
 MOST_AGENT = 200
 """Characters of a client's own name that are kept."""
 
@@ -33,7 +36,8 @@ def request_source(request: HTTPConnection) -> RequestSource:
     forwarded = request.headers.getlist("x-forwarded-for")
     agent = request.headers.get("user-agent", "")[:MOST_AGENT]
     address = _address(forwarded[-1].rpartition(",")[2].strip()) if forwarded else ""
-    return RequestSource("api", request_id(request), address, "".join(c if c.isprintable() else "?" for c in agent))
+    kind = str(request.scope.get(SOURCE, "api"))
+    return RequestSource(kind, request_id(request), address, "".join(c if c.isprintable() else "?" for c in agent))
 
 
 def request_id(request: HTTPConnection) -> str:

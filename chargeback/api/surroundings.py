@@ -1,7 +1,10 @@
 """What every request has, whatever route answers it: an id, an answer when something fails, and HEAD beside GET."""
 
+from collections.abc import Callable
+
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeback.api.errors import error_answer, failed
@@ -15,11 +18,17 @@ SAFE_HEADERS = {
 }
 
 
+def _as_json(request: Request, error: Exception) -> Response:
+    return error_answer(failed(request, error))
+
+
 class Surroundings:
     """An ASGI layer around the routes."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answer_failure: Callable[[Request, Exception], Response] = _as_json) -> None:
+        """`answer_failure`: what is said when something fails that no route has foreseen."""
         self._app = app
+        self._answer_failure = answer_failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -36,7 +45,7 @@ class Surroundings:
             except Exception as error:
                 if answer.has_begun:
                     raise
-                await error_answer(failed(Request(scope), error))(scope, receive, answer)
+                await self._answer_failure(Request(scope), error)(scope, receive, answer)
 
 
 class _Answer:

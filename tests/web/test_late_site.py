@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import httpx
 
-from chargeback.api.late_api import LateApi
+from chargeback.web.late_site import LateSite
 
 loaded = lambda: sorted(name for name in ("chargeback.api.machines", "chargeback.api.costs") if name in sys.modules)
 
 async def main():
     container = SimpleNamespace(gateway_tokens=None)
-    transport = httpx.ASGITransport(LateApi(container))
+    transport = httpx.ASGITransport(LateSite(container))
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
         print(loaded())
         print((await client.post("/api/v1/owners", json={"objects": []})).status_code, loaded())

@@ -1,0 +1,52 @@
+// Brings parts of a page up to date where minutes matter. Without it everything works: the page is then loaded again.
+const SLOWEST_SECONDS = 600;
+
+/** Fetches this page again and puts its newer part in the place of the older one. */
+async function bringUpToDate(part) {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const newer = page.getElementById(part.id);
+  if (!newer) return part;
+  // Whoever is typing or reading with the keyboard here is not interrupted.
+  if (part.contains(document.activeElement)) return part;
+  if (newer.innerHTML === part.innerHTML && newer.dataset.refresh === part.dataset.refresh) return part;
+  const adopted = document.adoptNode(newer);
+  part.replaceWith(adopted);
+  return adopted;
+}
+
+/** Keeps a part up to date; asks less often while the answer fails, and not at all while nobody looks. */
+function keep(part) {
+  let failures = 0;
+  const later = () => {
+    const seconds = Number(part.dataset.refresh);
+    if (!(seconds > 0)) return;
+    setTimeout(again, Math.min(seconds * 2 ** failures, SLOWEST_SECONDS) * 1000);
+  };
+  const again = async () => {
+    if (!document.hidden) {
+      try {
+        part = await bringUpToDate(part);
+        failures = 0;
+      } catch {
+        failures += 1;
+      }
+    }
+    later();
+  };
+  later();
+}
+
+for (const part of document.querySelectorAll("[data-refresh][id]")) keep(part);
+
+// A form that was sent is not sent once more by an impatient click.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "true";
+  });
+}
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});

@@ -1,0 +1,103 @@
+"""Renders the templates of the pages: all from outside is escaped, a missing value is an error."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from chargeback.domain.access.app_roles import AppRole
+from chargeback.domain.money.currencies import minor_unit_decimals
+from chargeback.services.statements.print_numbers import cents, exact, number, percent
+from chargeback.services.statements.render_statement import month_name, short_month
+
+_UNKNOWN = "\N{EN DASH}"
+_PLACES = 6
+"""Decimals of an amount in a table: more are in the files."""
+
+
+def render(template: str, values: Mapping[str, Any]) -> bytes:
+    """A page, in UTF-8."""
+    return _environment().get_template(template).render(values).encode("utf-8")
+
+
+@cache
+def asset(name: str) -> bytes:
+    """A file that pages load."""
+    return files("chargeback.web").joinpath("assets", name).read_bytes()
+
+
+def asset_path(name: str) -> str:
+    """The address of an asset. It changes with the content, so that browsers may keep it for ever."""
+    return f"/assets/{_digest(name)}/{name}"
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256(asset(name)).hexdigest()[:16]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("chargeback.web", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "headline": headline,
+        "amount": amount,
+        "number": number,
+        "moment": moment,
+        "day": day,
+        "month": month_name,
+        "short_month": short_month,
+        "role_word": role_word,
+        "sentence": sentence,
+    }
+    environment.globals |= {"asset": asset_path, "percent": percent, "svg": Markup}
+    return environment
+
+
+def role_word(role: AppRole) -> str:
+    """What a role is called on a page, such as Finance."""
+    return role.value.rpartition(".")[2]
+
+
+def sentence(text: str) -> str:
+    """What the API says, as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text[-1:] in ".!?" else ".")
+
+
+def headline(value: str | Decimal | None, currency: str, *, plus: bool = False) -> str:
+    """An amount as a headline has it, rounded to what the currency has; `plus` marks a change. A dash: unknown."""
+    if value is None:
+        return _UNKNOWN
+    return cents(Decimal(value), places=minor_unit_decimals(currency), plus=plus)
+
+
+def amount(value: str | Decimal | None, *, plus: bool = False) -> Markup | str:
+    """An amount as a table has it, with all its decimals. Nothing known: a dash."""
+    return _UNKNOWN if value is None else exact(Decimal(value), _PLACES, plus=plus)
+
+
+def moment(value: datetime | str | None) -> Markup | str:
+    """A time, to the minute, in UTC."""
+    if value is None:
+        return _UNKNOWN
+    at = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+    text = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}">{} UTC</time>').format(text, at.strftime("%-d %b %Y, %H:%M"))
+
+
+def day(value: date | str) -> Markup:
+    """A date."""
+    at = date.fromisoformat(value) if isinstance(value, str) else value
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), at.strftime("%-d %b %Y"))

@@ -1,0 +1,60 @@
+"""The pages over a container, and people who are signed in to them by a word instead of Entra."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from typing import Any
+
+import httpx
+import uvicorn
+
+from chargeback.bootstrap import Container
+from chargeback.domain.access.requester import Requester
+from chargeback.services.access.sessions import COOKIE, SignedIn
+from chargeback.web.late_site import LateSite
+from stack.processes import free_ports
+from tests.support.whole_api import EVERYBODY
+
+FORM_TOKEN = "a-token-of-the-session"
+
+
+class SessionsByName:
+    """Takes the name in a cookie for a session."""
+
+    def __init__(self, *people: Requester) -> None:
+        self.known = {each.name: each for each in people or EVERYBODY}
+
+    async def find(self, cookie: str) -> SignedIn | None:
+        who = self.known.get(cookie)
+        return who and SignedIn(who, FORM_TOKEN, datetime.now(UTC) + timedelta(hours=1))
+
+
+def with_sessions(container: Container, *people: Requester) -> Container:
+    vars(container)["sessions"] = SessionsByName(*people)
+    return container
+
+
+def browser_of(container: Any, who: str = "") -> httpx.AsyncClient:
+    """A browser without a screen, in which somebody is signed in."""
+    cookies = {COOKIE: who} if who else {}
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(LateSite(container)), base_url="https://page.test", timeout=60, cookies=cookies
+    )
+
+
+@contextmanager
+def served(container: Any) -> Iterator[str]:
+    """The pages and the API at an address of this machine, for a real browser."""
+    [port] = free_ports(1)
+    server = uvicorn.Server(uvicorn.Config(LateSite(container), host="127.0.0.1", port=port, log_level="warning"))
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("the server ended before it listened")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
