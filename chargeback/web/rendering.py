@@ -7,14 +7,16 @@ from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import jinja2
 from markupsafe import Markup
 
 from chargeback.domain.access.app_roles import AppRole
 from chargeback.domain.money.currencies import minor_unit_decimals
-from chargeback.services.statements.print_numbers import cents, exact, number, percent
-from chargeback.services.statements.render_statement import month_name, short_month
+from chargeback.services.statements.print_dates import month_name, short_month
+from chargeback.services.statements.print_numbers import at_least, cents, exact, number, percent
+from chargeback.services.statements.render_statement import label
 
 _UNKNOWN = "\N{EN DASH}"
 _PLACES = 6
@@ -45,7 +47,12 @@ def _digest(name: str) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("chargeback.web", "templates"),
+        loader=jinja2.ChoiceLoader(
+            [
+                jinja2.PackageLoader("chargeback.web", "templates"),
+                jinja2.PackageLoader("chargeback", "services/statements"),
+            ]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -54,6 +61,8 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "headline": headline,
         "amount": amount,
+        "exact": amount,
+        "at_least": at_least,
         "number": number,
         "moment": moment,
         "day": day,
@@ -62,8 +71,15 @@ def _environment() -> jinja2.Environment:
         "role_word": role_word,
         "sentence": sentence,
     }
-    environment.globals |= {"asset": asset_path, "percent": percent, "svg": Markup}
+    environment.globals |= {"asset": asset_path, "percent": percent, "svg": Markup, "label": label, "link": link}
     return environment
+
+
+def link(path: str, *parameters: Mapping[str, str | None], **more: str | None) -> str:
+    """The address of a page with parameters; those without a value are left out, later ones replace earlier ones."""
+    given = {name: value for each in (*parameters, more) for name, value in each.items()}
+    query = urlencode({name: value for name, value in given.items() if value}, quote_via=quote)
+    return f"{path}?{query}" if query else path
 
 
 def role_word(role: AppRole) -> str:

@@ -75,7 +75,7 @@ class _NameBars(_Quick, HorizontalStackedBar):
 def by_day(days: Sequence[str], series: Sequence[Series], printed: Callable[[float], str], told: str) -> str:
     """Bars stacked for each day; `printed` writes an amount on the axis, `told` says what the chart shows."""
     chart = _DayBars(  # type: ignore[no-untyped-call]
-        **_options(printed), height=270, x_labels=days, margin_right=4, spacing=14
+        **_options(printed), height=270, x_labels=days, truncate_label=-1, margin_right=4, spacing=14
     )
     return _rendered(chart, series, told)
 

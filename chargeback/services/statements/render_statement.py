@@ -19,7 +19,7 @@ from chargeback.domain.reports.figures import DayCost, Figures, Share
 from chargeback.domain.reports.focus import sku_meter
 from chargeback.domain.reports.layout import name_of, statement_path
 from chargeback.domain.reports.movers import Mover, summed
-from chargeback.domain.time.months import Month
+from chargeback.domain.time.months import Month, dates_of
 from chargeback.domain.usage.states import LineState
 from chargeback.services.publishing.period_tables import PeriodFrame
 from chargeback.services.statements.draw_charts import Bar, by_name
@@ -32,6 +32,7 @@ from chargeback.services.statements.explain_charge import (
     whole_of,
     why_it_moved,
 )
+from chargeback.services.statements.print_dates import month_name, short_month
 from chargeback.services.statements.print_numbers import (
     at_least,
     cents,
@@ -47,13 +48,9 @@ from chargeback.services.statements.tabulate_days import tabulate_days
 
 MOST_MOVERS = 10
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
 _DOT = " · "
 _BETWEEN = Markup(" · ")
-_SOURCES = ("statement.html.j2", "statement.css")
+_SOURCES = ("statement.html.j2", "statement.css", "days.html.j2")
 _VIEWS = {"model": "By model", "application": "By application", "user": "By user"}
 
 
@@ -99,16 +96,6 @@ class Why:
     others_change: Decimal
 
 
-def short_month(period: Month) -> str:
-    """Such as Mar 2026."""
-    return f"{_MONTHS[int(period[5:]) - 1][:3]} {period[:4]}"
-
-
-def month_name(period: Month) -> str:
-    """Such as March 2026."""
-    return f"{_MONTHS[int(period[5:]) - 1]} {period[:4]}"
-
-
 @cache
 def _template(places: int, currency: str) -> jinja2.Template:
     """The template, for amounts with so many decimals, in headlines those of the currency; compiled once a process."""
@@ -152,7 +139,7 @@ class Renderer:
 
     def _context(self, figures: Figures) -> dict[str, Any]:
         frame, totals = self._period.frame, figures.totals
-        where = month_name(frame.period)
+        where, dates = month_name(frame.period), dates_of(frame.period)
         return {
             "period": self._period,
             "frame": frame,
@@ -163,9 +150,9 @@ class Renderer:
             "above": [(path, frame.centres.get(path, path)) for path in reversed([*ancestors(totals.path)])],
             "link": lambda path: _link(totals.path, path, frame.period),
             "csv": name_of(statement_path(totals.path, frame.period, "csv")),
-            "days": tabulate_days(frame.period, figures.days, f"Bars: cost of each day of {where}, by model"),
+            "days": tabulate_days(dates, figures.days, f"Bars: cost of each day of {where}, by model"),
             "below": tabulate_days(
-                frame.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
+                dates, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
             ),
             "views": [_view(name, figures.shares.get(name, ())) for name in _VIEWS],
             "elsewhere": _elsewhere(figures, frame.currency),

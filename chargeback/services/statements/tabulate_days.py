@@ -1,20 +1,20 @@
-"""Tabulates and draws the cost of each day of a statement: the largest items by themselves, the others together."""
+"""Tabulates and draws the cost of each day: the largest items by themselves, the others together."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from chargeback.domain.money.exact import total
 from chargeback.domain.reports.figures import DayCost
 from chargeback.domain.time.days import BookDate
-from chargeback.domain.time.months import Month, dates_of
 from chargeback.services.statements.draw_charts import by_day
+from chargeback.services.statements.print_dates import day_of_month, day_of_year, short_day
 from chargeback.services.statements.print_numbers import on_axis
 
 _OWN_COLUMNS = 5
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MOST_WITH_MONTHS = 16
+_DRAWN = ("usage", "others")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Column:
     """A column of the table, and a class of the style sheet for its colour in the chart.
 
     Attributes:
-        kind: usage, others (several things together) or shared.
+        kind: usage, others (several things together), shared or correction.
         label: what it is; empty for usage that does not say and for the other kinds.
         members: how many things are summed.
         days: by date; a date without anything is absent.
@@ -44,13 +44,18 @@ class Column:
     days: dict[BookDate, Sum]
     sum: Sum
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the chart has it: it is of usage alone."""
+        return self.kind in _DRAWN
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A row, with the date and all columns together."""
+    """A row, with the date, what it is called, and all columns together."""
 
     date: BookDate
-    weekday: str
+    name: str
     sum: Sum
 
 
@@ -64,8 +69,12 @@ class DayTable:
     chart: str
 
 
-def tabulate_days(period: Month, days: Sequence[DayCost], told: str) -> DayTable:
-    """Days with something on them, by the things that cost most; the chart is of usage alone, not of shared costs."""
+def tabulate_days(dates: Sequence[BookDate], days: Sequence[DayCost], told: str) -> DayTable:
+    """The days of a span with something on them, by the things that cost most.
+
+    The chart is of usage alone, not of shared costs or corrections; `told` says what it shows.
+    """
+    is_one_month = dates[0][:7] == dates[-1][:7]
     things: dict[tuple[str, str], list[DayCost]] = defaultdict(list)
     for day in days:
         things[day.kind, day.label if day.kind == "usage" else ""].append(day)
@@ -77,10 +86,10 @@ def tabulate_days(period: Month, days: Sequence[DayCost], told: str) -> DayTable
     columns = [_column("usage", label, 1, f"c{index}", found) for index, (label, found) in enumerate(usage[:kept])]
     if others := usage[kept:]:
         columns.append(_column("others", "", len(others), "others", [day for _, found in others for day in found]))
-    chart = _chart(period, columns, told)
+    chart = _chart(dates, columns, told)
     columns += [_column(kind, "", 1, kind, found) for (kind, _), found in things.items() if kind != "usage"]
     rows = [
-        Day(each, _WEEKDAYS[date.fromisoformat(each).weekday()], whole)
+        Day(each, day_of_month(each) if is_one_month else day_of_year(each), whole)
         for each, whole in sorted(_column("", "", 1, "", days).days.items())
     ]
     return DayTable(columns, rows, _sum(days), chart)
@@ -97,12 +106,19 @@ def _column(kind: str, label: str, members: int, colour: str, found: Sequence[Da
     return Column(kind, label, members, colour, {each: _sum(of) for each, of in by_date.items()}, _sum(found))
 
 
-def _chart(period: Month, columns: Sequence[Column], told: str) -> str:
+def _chart(dates: Sequence[BookDate], columns: Sequence[Column], told: str) -> str:
     if not any(each.cost for column in columns for each in column.days.values()):
         return ""
-    dates = dates_of(period)
     series = [
         (column.colour, [column.days[each].cost or None if each in column.days else None for each in dates])
         for column in columns
     ]
-    return by_day([str(number) for number, _ in enumerate(dates, 1)], series, on_axis, told)
+    return by_day(_labels(dates), series, on_axis, told)
+
+
+def _labels(dates: Sequence[BookDate]) -> list[str]:
+    """What stands below the bars: the days of a month, or some dates of a longer span."""
+    if dates[0][:7] == dates[-1][:7]:
+        return [str(int(each[8:])) for each in dates]
+    step = -(-len(dates) // _MOST_WITH_MONTHS)
+    return ["" if number % step else short_day(each) for number, each in enumerate(dates)]

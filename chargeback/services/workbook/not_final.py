@@ -6,7 +6,7 @@ from decimal import Decimal
 from chargeback.domain.money.currencies import minor_unit_decimals
 from chargeback.domain.money.exact import round_total, total
 from chargeback.domain.reports.standing import InvoiceCheck
-from chargeback.services.statements.render_statement import month_name
+from chargeback.services.statements.print_dates import month_name
 from chargeback.services.workbook.month_figures import MonthFigures
 
 _INVOICE = {

@@ -11,7 +11,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from chargeback.domain.money.exact import EXACT, round_total
 from chargeback.domain.time.months import Month
-from chargeback.services.statements.render_statement import month_name
+from chargeback.services.statements.print_dates import month_name
 from chargeback.services.workbook.columns import Type
 from chargeback.services.workbook.month_figures import MonthFigures
 from chargeback.services.workbook.not_final import amount_text, what_is_not_final

@@ -3,7 +3,7 @@
 from xlsxwriter.worksheet import Worksheet
 
 from chargeback.services.publishing.period_tables import PeriodFrame
-from chargeback.services.statements.render_statement import month_name
+from chargeback.services.statements.print_dates import month_name
 
 _A4 = 9
 _MARGINS = {"left": 0.5, "right": 0.5, "top": 0.75, "bottom": 0.6}
