@@ -26,8 +26,9 @@ from tests.support.people import client_of
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
 NOW = datetime.now(UTC)
-LAST = previous_period(Month(f"{NOW:%Y-%m}"))
-MONTH = f"/api/v1/periods/{LAST}"
+PAST = previous_period(previous_period(Month(f"{NOW:%Y-%m}")))
+"""The month before the last one: on the first days of a month the invoice of the last one is not complete yet."""
+MONTH = f"/api/v1/periods/{PAST}"
 FINANCE = f"{PEOPLE['finance'].name} [{PEOPLE['finance'].object_id}]"
 
 
@@ -43,9 +44,9 @@ def host(stack: Stack) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 async def month(clean_stores: Stack, container: Container) -> Container:
-    """Five calls of last month, and an invoice that has more."""
+    """Five calls of that month, and an invoice that has more."""
     usage = tokens(1_000_000, 0)
-    events = [usage_event(id=str(day), time=f"{LAST}-{day:02}T10:00:00Z", usage=usage) for day in range(3, 8)]
+    events = [usage_event(id=str(day), time=f"{PAST}-{day:02}T10:00:00Z", usage=usage) for day in range(3, 8)]
     await container.ingest.ingest(events, NOW)
     for name, data in invoice().items():
         await container.blobs.get_blob_client("cost-exports", name).upload_blob(data, overwrite=True)
@@ -54,8 +55,8 @@ async def month(clean_stores: Stack, container: Container) -> Container:
 
 def invoice() -> Mapping[str, bytes]:
     """A run of the export that was made long after the month: its days are final."""
-    dates = dates_of(LAST)
-    row = exported(ChargePeriodStart=f"{LAST}-03T00:00:00Z", BilledCost="7.5", PricingQuantity="3")
+    dates = dates_of(PAST)
+    row = exported(ChargePeriodStart=f"{PAST}-03T00:00:00Z", BilledCost="7.5", PricingQuantity="3")
     return run_files(
         {"part_0_0001.csv.gz": gzipped([row])},
         month="-".join(each.replace("-", "") for each in (dates[0], dates[-1])),
@@ -115,8 +116,8 @@ async def test_a_month_is_closed_trued_up_and_corrected_by_whoever_asks(
     }
     assert FINANCE in {each["by"] for each in read["history"]}
     assert (corrected["days"], corrected["cost"]) == ("0", "0")  # nothing is priced otherwise since
-    assert (trued_up["period"], Decimal(trued_up["amount"]) != 0) == (LAST, True)
-    assert taken_back == {"period": LAST, "wasThere": "true"}
+    assert (trued_up["period"], Decimal(trued_up["amount"]) != 0) == (PAST, True)
+    assert taken_back == {"period": PAST, "wasThere": "true"}
 
 
 async def test_a_closing_whose_run_was_killed_is_done_by_a_later_run(month: Container, stack: Stack) -> None:
@@ -138,10 +139,10 @@ async def test_a_closing_whose_run_was_killed_is_done_by_a_later_run(month: Cont
         later = replace(month.operation_runner, clock=lambda: datetime.now(UTC) + OPERATION_LEASE)
         (ended,) = await later.run_waiting()
         files = (await api.get(f"{MONTH}/files", headers=as_finance(stack))).json()
-        known, _ = await month.periods.get(LAST)
+        known, _ = await month.periods.get(PAST)
 
         assert (left, too_early, await status()) == ("Running", [], "Succeeded")
     assert (known.manifest, known.is_filed) == (ended.result["manifest"], True)
     assert [each.what for each in known.history].count("closed") == 1
     assert files["final"] is True
-    assert await month.closer.verified(LAST)
+    assert await month.closer.verified(PAST)
