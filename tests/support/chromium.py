@@ -1,4 +1,4 @@
-"""The browser that statements are looked at with in tests."""
+"""The browser that statements and pages are looked at with in tests."""
 
 import os
 import shutil
@@ -24,8 +24,8 @@ _FLAGS = (
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
-def chromium(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the browser once, with a profile of its own.
+def browser_program() -> str:
+    """The browser of this machine.
 
     Without one there is nothing to look with; on a developer's machine that may be so, in CI it is a fault.
     """
@@ -35,6 +35,12 @@ def chromium(*arguments: str) -> subprocess.CompletedProcess[str]:
         if "CI" in os.environ:
             pytest.fail(missing)
         pytest.skip(missing)
+    return program
+
+
+def chromium(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the browser once, with a profile of its own."""
+    program = browser_program()
     with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         return subprocess.run(
             [program, *_FLAGS, f"--user-data-dir={profile}", *arguments],

@@ -1,0 +1,142 @@
+"""A browser with a screen, in which somebody looks at pages; what is wrong on the screen is told in words."""
+
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+
+from chargeback.services.access.sessions import COOKIE
+from stack.example import ROOT
+from tests.support.chromium import browser_program
+
+DESKTOP, PHONE = (1280, 900), (390, 844)
+"""Width and height of a screen, in CSS pixels."""
+
+SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ROOT / ".local" / "screenshots"))
+"""Where the screenshots of a run are left."""
+
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # No page has anything of another host, and whatever asks for it gets nothing.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+@asynccontextmanager
+async def chromium_running() -> AsyncIterator[Browser]:
+    """The browser of this machine."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=browser_program(), args=list(_FLAGS))
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Screen:
+    """Somebody's browser, with one page.
+
+    Attributes:
+        site: the address of the pages.
+        faults: what the browser complained of, and what it asked of other hosts.
+    """
+
+    site: str
+    context: BrowserContext
+    page: Page
+    faults: list[str] = field(default_factory=list)
+
+    async def go(self, path: str, status: int = 200) -> Page:
+        """Open a page, which has to answer with this status."""
+        answer = await self.page.goto(f"{self.site}{path}")
+        assert answer is not None
+        assert answer.status == status, f"{path}: {answer.status} {await self.page.inner_text('body')}"
+        return self.page
+
+    async def keep(self, name: str) -> Path:
+        """Leave a screenshot of the whole page."""
+        path = SCREENSHOTS / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=path, full_page=True, animations="disabled")
+        return path
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        is_own_status = message.text.startswith("Failed to load") and message.location["url"] == self.page.url
+        if message.type in ("error", "warning") and not is_own_status:
+            self.faults.append(f"{message.text} ({message.location['url']})")
+
+    def _see(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.site}/", "data:", "about:")):
+            self.faults.append(f"asked for {request.url}")
+
+
+@asynccontextmanager
+async def screen(
+    browser: Browser,
+    site: str,
+    who: str = "",
+    *,
+    size: tuple[int, int] = DESKTOP,
+    dark: bool = False,
+    javascript: bool = True,
+    **options: Any,
+) -> AsyncIterator[Screen]:
+    """A browser of somebody, or of nobody yet. What it complained of fails the test at the end."""
+    context = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if dark else "light",
+        java_script_enabled=javascript,
+        locale="en-GB",
+        **options,
+    )
+    if who:
+        # Browsers take a cookie with this prefix from addresses over TLS alone, and send it to this machine without.
+        address = site.replace("http:", "https:")
+        await context.add_cookies([{"name": COOKIE, "value": who, "url": address, "secure": True}])
+    try:
+        seen = Screen(site, context, await context.new_page())
+        seen.page.on("console", seen._hear)
+        seen.page.on("pageerror", lambda error: seen.faults.append(str(error)))
+        seen.page.on("request", seen._see)
+        yield seen
+    finally:
+        await context.close()
+    assert not seen.faults, "\n".join(seen.faults)
+
+
+async def inaccessible(page: Page) -> list[str]:
+    """What axe finds: each rule that is broken, with the elements that break it."""
+    # Evaluated by the debugger, which the page's policy does not concern.
+    await page.evaluate(_axe())
+    options = json.dumps({"runOnly": {"type": "tag", "values": _RULES}, "resultTypes": ["violations"]})
+    found = await page.evaluate(f"async () => (await axe.run(document, {options})).violations")
+    return [
+        f"{rule['id']}: {rule['help']}: {node['html'][:200]}: {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+@cache
+def _axe() -> str:
+    return (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+async def misplaced(page: Page) -> list[str]:
+    """What does not fit on the screen: a page that scrolls sideways, text that is cut off or lies on other text."""
+    found: list[str] = await page.evaluate(_MISPLACED)
+    return found
+
+
+_MISPLACED = (Path(__file__).parent / "misplaced.js").read_text("utf-8")
