@@ -1,11 +1,12 @@
 """Starts servers as background processes, recognises them later, and ends them with all their children."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,24 +115,29 @@ def _collect(pid: int) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different loopback ports that nothing listens on."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Return `count` different loopback ports that nothing listens on, and that no other process is given."""
+    return [free_range(1) for _ in range(count)]
 
 
-def free_range(count: int, *, besides: Collection[int] = ()) -> int:
-    """Return the first of `count` consecutive loopback ports that nothing listens on, none of them in `besides`."""
+def free_range(count: int) -> int:
+    """Return the first of `count` consecutive loopback ports that nothing listens on and no other process is given."""
     while True:
-        first = free_ports(1)[0]
-        if any(first <= port < first + count for port in besides):
-            continue
-        with ExitStack() as held, suppress(OSError, OverflowError):
+        first = secrets.choice(_CHOSEN_PORTS)
+        with ExitStack() as opened, suppress(OSError):
             for port in range(first, first + count):
-                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                reservation = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                reservation.bind(("127.0.0.1", port))
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+            _RESERVATIONS.append(opened.pop_all())
             return first
+
+
+_CHOSEN_PORTS = range(10_000, 32_000)
+"""Below those that a system gives to connections that go out, as one of these would take a port before its server."""
+
+_RESERVATIONS: list[ExitStack] = []
+"""Holds the UDP port beside each chosen port until the process ends, so that two of our processes never choose one."""
 
 
 def listens(port: int) -> bool:

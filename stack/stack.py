@@ -243,11 +243,4 @@ def _known(names: Iterable[str]) -> tuple[str, ...]:
 
 def _ports(names: tuple[str, ...], wanted: Mapping[str, int], config: Path) -> dict[str, int]:
     _known(wanted)
-    ports: dict[str, int] = {}
-    taken: set[int] = set()
-    for name in names:
-        span = SERVICES[name].span(config)
-        first = wanted.get(name) or free_range(span, besides=taken)
-        ports[name] = first
-        taken.update(range(first, first + span))
-    return ports
+    return {name: wanted.get(name) or free_range(SERVICES[name].span(config)) for name in names}

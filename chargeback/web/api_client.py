@@ -87,7 +87,7 @@ class ApiClient:
     async def send(self, method: str, path: str, content: object = None, *, tag: str = "", key: str = "") -> ApiAnswer:
         """Change something. Raises `Refused`.
 
-        `tag`: of what was read before; `key`: with the same one, the same change is made once.
+        `tag` is the one that was read before; a change that has the `key` of an earlier one is made once.
         """
         headers = {"accept": "application/json", "content-type": "application/json"}
         headers |= {"if-match": tag} if tag else {}

@@ -13,30 +13,17 @@ import pytest
 from chargeback.api.costs.names import DimensionName
 from chargeback.domain.access.requester import RowScope
 from chargeback.domain.costs.cost_query import cost_query
-from chargeback.domain.errors import QueryRefused, QueryTooLarge, StoreUnavailable
-from chargeback.domain.reports.movers import MOVER_PARTS
+from tests.api.asking import FIGURES, MARCH, ask
 from tests.support.cost_views import ViewedProduct, sums_of
 from tests.support.costs_api import EVERYBODY, FINANCE, NOBODY, OPERATOR, OWNER, USER, costs_api, printed_march
 from tests.support.people import as_person, client_of
 
 pytestmark = pytest.mark.anyio
 
-MARCH = {"startDate": "2026-03-01", "endDate": "2026-03-31"}
-FIGURES = (
-    "costs/summary", "costs/series", "costs/breakdown", "usage/summary", "applications", "chargeback/report",
-    "analytics/export", "sessions/users/top-spenders",
-)  # fmt: skip
 OTHERS = (
     "costs/dimensions/user", "analytics/overview", "analytics/usage", "analytics/costs", "analytics/performance",
     "cost/models/efficiency", "costs/comparison", "usage/unpriced", "usage/unsettled", "usage/estimated",
 )  # fmt: skip
-
-
-async def ask(client: httpx.AsyncClient, path: str, who: str = "finance", **parameters: Any) -> dict[str, Any]:
-    answer = await client.get(f"/api/v1/{path}", params=MARCH | parameters, headers=as_person(who))
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def sums(rows: list[dict[str, Any]], *names: str) -> dict[tuple[str, ...], Any]:
@@ -297,124 +284,3 @@ async def test_the_tag_of_somebody_else_is_of_no_use(costs: httpx.AsyncClient) -
             "/api/v1/costs/summary", params=MARCH, headers=as_person(who.name) | {"If-None-Match": tag}
         )
         assert answer.status_code == 200
-
-
-# When it cannot be answered
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "code"),
-    [
-        (StoreUnavailable("the secret host"), 503, "StoreUnavailable"),
-        (QueryTooLarge("takes more than 10 seconds: ask for a shorter span"), 400, "QueryTooLarge"),
-        (QueryRefused("too many questions: ask again in a moment"), 503, "TooBusy"),
-    ],
-)
-async def test_a_question_that_is_too_large_or_comes_at_a_bad_time_is_refused(
-    viewed: ViewedProduct, error: Exception, status: int, code: str
-) -> None:
-    class Failing:
-        async def standing(self, *_: Any) -> Any:
-            raise error
-
-    async with client_of(costs_api(viewed, costs=Failing())) as client:
-        for path in (*FIGURES, "analytics/overview"):
-            answer = await client.get(f"/api/v1/{path}", params=MARCH, headers=as_person("finance"))
-            assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-            assert ("retry-after" in answer.headers) == (status == 503)
-            assert "secret" not in answer.text
-
-
-async def test_a_file_with_too_many_rows_is_refused_and_says_how_to_ask_for_less(viewed: ViewedProduct) -> None:
-    class Long:
-        standing = viewed.reader.standing
-
-        async def answer(self, query: Any, scope: Any, paging: Any) -> Any:
-            found = await viewed.reader.answer(query, scope, paging)
-            return type(found)(found.rows, 50_001, found.standing, found.missing)
-
-    async with client_of(costs_api(viewed, costs=Long())) as client:
-        headers = as_person("finance") | {"Accept": "text/csv"}
-        whole = await client.get("/api/v1/costs/breakdown", params=MARCH, headers=headers)
-        page = await client.get("/api/v1/costs/breakdown", params=MARCH | {"maxpagesize": 5}, headers=headers)
-
-    assert (whole.status_code, whole.json()["error"]["code"]) == (400, "TooManyRows")
-    assert "maxpagesize" in whole.json()["error"]["message"]
-    assert page.status_code == 200
-    assert "next" in page.links
-
-
-# Usage that is not exact, and comparisons
-
-
-async def test_usage_without_a_price_is_listed_for_whoever_sees_it(costs: httpx.AsyncClient) -> None:
-    everything = await ask(costs, "usage/unpriced")
-    owner = await ask(costs, "usage/unpriced", OWNER.name)
-    unsettled, estimated = await ask(costs, "usage/unsettled"), await ask(costs, "usage/estimated")
-
-    assert {(row["costCentre"], row["model"], row["cost"]) for row in everything["value"]} == {
-        ("research", "gpt-unknown", None)
-    }
-    assert {row["usageState"] for row in everything["value"]} == {"unpriced"}
-    assert owner["value"] == unsettled["value"] == estimated["value"] == []
-
-
-async def test_the_last_days_have_no_first_date(costs: httpx.AsyncClient) -> None:
-    found = await costs.get(
-        "/api/v1/cost/trends", params={"days": 31, "endDate": "2026-03-31"}, headers=as_person("finance")
-    )
-    refused = await costs.get("/api/v1/cost/trends", params=MARCH, headers=as_person("finance"))
-
-    assert found.json()["value"] == (await ask(costs, "costs/series"))["value"]
-    assert (refused.status_code, refused.json()["error"]["target"]) == (400, "startDate")
-
-
-async def test_a_path_that_says_the_state_takes_no_filter_by_it(costs: httpx.AsyncClient) -> None:
-    answer = await costs.get(
-        "/api/v1/usage/unpriced", params=MARCH | {"usageState": "exact"}, headers=as_person("finance")
-    )
-
-    assert (answer.status_code, answer.json()["error"]["target"]) == (400, "usageState")
-
-
-async def test_a_comparison_says_what_moved_the_difference(costs: httpx.AsyncClient) -> None:
-    found = await ask(costs, "costs/comparison", startDate="2026-03-11", groupBy="costCentre")
-    default = await ask(
-        costs,
-        "costs/comparison",
-        startDate="2026-03-11",
-        groupBy="costCentre",
-        compareStartDate="2026-02-18",
-        compareEndDate="2026-03-10",
-    )
-
-    assert found == default
-    assert (found["before"]["startDate"], found["before"]["endDate"]) == ("2026-02-18", "2026-03-10")
-    (currency,) = found["currencies"]
-    assert Decimal(currency["after"]) - Decimal(currency["before"]) == Decimal(currency["change"])
-    assert found["value"]
-    for row in found["value"]:
-        parts = [Decimal(row[part]) for part in MOVER_PARTS]
-        assert sum(parts) == Decimal(row["change"]) == Decimal(row["after"]) - Decimal(row["before"])
-        assert (row["state"], row["final"], row["asOf"]) == ("open", False, found["after"]["asOf"])
-
-
-@pytest.mark.parametrize(
-    ("parameters", "target"),
-    [
-        ({"compareStartDate": "2026-02-01"}, "compareStartDate"),
-        ({"compareStartDate": "2026-02-30", "compareEndDate": "2026-02-28"}, "compareStartDate"),
-        ({"compareStartDate": "2026-02-01", "compareEndDate": "9999-01-01"}, "compareEndDate"),
-        ({"startDate": "1970-01-01", "endDate": "1970-01-31"}, "startDate"),
-        ({"top": "0"}, "top"),
-        ({"top": "101"}, "top"),
-        ({"groupBy": ["kind"]}, "groupBy"),
-        ({"groupBy": ["user", "model", "meter"]}, "groupBy"),
-    ],
-)
-async def test_a_comparison_that_cannot_be_made_is_refused_by_its_parameter(
-    costs: httpx.AsyncClient, parameters: Mapping[str, Any], target: str
-) -> None:
-    answer = await costs.get("/api/v1/costs/comparison", params=MARCH | parameters, headers=as_person("finance"))
-
-    assert (answer.status_code, answer.json()["error"]["target"]) == (400, target)

@@ -27,6 +27,7 @@ from stack.gateway.prepare import prepare
 from stack.gateway.readings import READINGS, Readings
 from stack.gateway.server import application
 from tests.support.company import CONFIG
+from tests.support.conditions import until, wait_for
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"key-search": "search", "key-support": "support", "key-legal": "legal", "key-research": "research"}
@@ -61,6 +62,8 @@ class Answer:
     cut: bool = False
     gone: bool = False
     """The connection ends before anything is said."""
+    held: asyncio.Event | None = None
+    """What the second piece waits for."""
 
     def content(self) -> bytes:
         """The body as bytes."""
@@ -94,7 +97,7 @@ class Loop:
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of `work`."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(240)
 
     def stop(self) -> None:
         """End the loop."""
@@ -273,12 +276,18 @@ class OneRegion:
         """The gateway's cache is lost."""
         self.gateway.cache.clear()
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 5) -> None:
-        """Return when `condition` holds."""
-        until = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < until, "waited in vain"
-            time.sleep(0.02)
+    def leave(self, method: str, path: str, **asked: Any) -> None:
+        """A call whose client leaves as soon as an account has it; return when its event is here."""
+
+        async def ask_and_leave() -> None:
+            async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False) as client:
+                asking = asyncio.ensure_future(client.request(method, path, **asked))
+                await until(lambda: bool(self.seen))
+                asking.cancel()
+                await asyncio.wait([asking])
+
+        self.run(ask_and_leave())
+        wait_for(lambda: bool(self.received))
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run something beside the gateway, in its loop."""
@@ -401,6 +410,8 @@ async def _stream(request: web.Request, answer: Answer, headers: dict[str, str])
 async def _paced(answer: Answer) -> AsyncIterator[bytes]:
     for piece in answer.pieces or []:
         yield piece
+        if answer.held:
+            await answer.held.wait()
         await asyncio.sleep(answer.pause)
 
 

@@ -1,5 +1,6 @@
 """The operation by which the functions, and nobody else, say what budgets decided."""
 
+import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from stack.gateway.named_values import DEFAULTS
 from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeRegion
 from tests.policies.one_region import EU, FUNCTIONS, USAGE, OneRegion, chunk, decided, sse
+from tests.support.conditions import wait_for
 from tests.support.decisions import state
 from tests.support.decisions import text as made
 
@@ -178,7 +180,7 @@ def test_a_cache_that_is_lost_and_a_string_that_got_old_open_what_was_refused(
     make_region: MakeRegion, reading: str
 ) -> None:
     one_region = make_region(readings=READINGS[reading])
-    one_region.put(decided(REFUSED, age=175))
+    one_region.put(decided(REFUSED, age=120))
     refused = one_region.chat().status_code
     one_region.forget()
     lost = one_region.chat().status_code
@@ -192,21 +194,25 @@ def test_a_cache_that_is_lost_and_a_string_that_got_old_open_what_was_refused(
 def test_streams_that_run_go_on_while_decisions_change_and_get_lost(make_region: MakeRegion) -> None:
     one_region = make_region()
     pieces = sse(*[chunk("word")] * 60, chunk(usage=USAGE))
-    one_region.script(*EU, type="text/event-stream", pieces=pieces, pause=0.5)
+    held = asyncio.Event()
+    one_region.script(*EU, type="text/event-stream", pieces=pieces, held=held)
+
+    async def go_on() -> None:
+        held.set()
+
     ask = partial(one_region.chat, "key-search", stream=True)
 
     with ThreadPoolExecutor(STREAMS + 8) as pool:
         running = [pool.submit(ask) for _ in range(STREAMS)]
-        one_region.wait(lambda: len(one_region.seen) == STREAMS, 20)
+        wait_for(lambda: len(one_region.seen) == STREAMS)
         one_region.put(decided(REFUSED))
-        one_region.wait(lambda: known(one_region) is not None)
+        wait_for(lambda: known(one_region) is not None)
         said = [each.result() for each in [pool.submit(ask) for _ in range(8)]]
         one_region.forget()
         after = pool.submit(ask)
-        one_region.wait(lambda: len(one_region.seen) == STREAMS + 1)
+        wait_for(lambda: len(one_region.seen) == STREAMS + 1)
         still_running = sum(not each.done() for each in running)
-        for account in EU:
-            one_region.answers[account][0].pause = 0
+        one_region.run(go_on())
         streams = [each.result() for each in [*running, after]]
 
     assert still_running == STREAMS

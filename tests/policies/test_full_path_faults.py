@@ -1,6 +1,5 @@
 """The full path with the real openai package where accounts fail, hang or are busy, and where events are lost."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from stack.gateway.readings import Readings
 from tests.policies.one_region import EU, US, Engines, Loop
 from tests.policies.whole_path import WholePath
+from tests.support.conditions import wait_for
 
 ASK: list[Any] = [{"role": "user", "content": "What is the capital of France, and why do you think so?"}]
 
@@ -85,10 +85,8 @@ def test_a_call_that_an_account_may_have_worked_on_waits_for_what_azure_bills(
 
 def _the_event(whole_path: WholePath) -> dict[str, Any]:
     """The one event, also of a call whose client is gone before the gateway has noticed."""
-    until = time.monotonic() + 10
-    while not (events := whole_path.sent()) and time.monotonic() < until:
-        time.sleep(0.05)
-    (event,) = events
+    wait_for(lambda: bool(whole_path.sent()))
+    (event,) = whole_path.sent()
     return event
 
 

@@ -82,7 +82,7 @@ def publisher(topic: Stack, credential: Any = None) -> EventGridPublisherClient:
     return EventGridPublisherClient(f"{topic.url('eventGrid')}/api/events", key, connection_verify=bundle)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not await condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -23,6 +23,7 @@ from stack.processes import StackError, wait_until
 from stack.provision import call
 from stack.services import SERVICES
 from stack.stack import Stack
+from tests.support.conditions import wait_for
 
 APPS = Path(__file__).parent / "apps"
 WEBHOOK = "/runtime/webhooks/EventGrid?functionName="
@@ -57,12 +58,12 @@ def event(identity: str, **data: Any) -> dict[str, Any]:
 
 
 def test_an_array_of_events_becomes_one_parallel_invocation_each(host: Stack) -> None:
-    events = [event(f"array-{n}", sleep=0.3) for n in range(20)]
+    events = [event(f"array-{n}", sleep=0.5) for n in range(20)]
 
     before = time.monotonic()
     request(host, "POST", f"{WEBHOOK}ingest_usage", events, 202)
 
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 20 * 0.5
     assert {f"array-{n}" for n in range(20)} <= {one.get("id") for one in seen(host)}
 
 
@@ -127,9 +128,7 @@ def test_a_line_of_an_invocation_that_has_ended_is_dropped(host: Stack) -> None:
 
     before = dropped()
     request(host, "POST", f"{WEBHOOK}log_later", event("logged"), 202)
-    deadline = time.monotonic() + 10
-    while dropped() == before and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(lambda: dropped() > before)
 
     written = host.site.log("functions").read_text()
     assert dropped() == before + 1
@@ -139,14 +138,14 @@ def test_a_line_of_an_invocation_that_has_ended_is_dropped(host: Stack) -> None:
 
 def test_a_function_that_takes_too_long_takes_the_others_with_it(tmp_path: Path) -> None:
     shutil.copytree(APPS / "sample", tmp_path / "app")
-    (tmp_path / "app/host.json").write_text('{"functionTimeout": "00:00:01"}')
+    (tmp_path / "app/host.json").write_text('{"functionTimeout": "00:00:02"}')
     with Stack(tmp_path / "state", services=["functions"], app=tmp_path / "app", extra_env=SETTINGS) as own:
         request(own, "POST", f"{WEBHOOK}ingest_usage", event("before"), 202)
         with ThreadPoolExecutor() as pool:
             slow = pool.submit(request, own, "POST", f"{WEBHOOK}ingest_usage", event("slow", sleep=60), 202)
             time.sleep(0.2)
             other = pool.submit(request, own, "POST", f"{WEBHOOK}ingest_usage", event("other", sleep=50), 202)
-            died = [type(each.exception(timeout=20)) for each in (slow, other)]
+            died = [type(each.exception(timeout=60)) for each in (slow, other)]
         wait_until(lambda: SERVICES["functions"].ready(own.site), own._running["functions"], "functions", tmp_path)
 
         assert None not in died

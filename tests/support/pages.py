@@ -1,5 +1,6 @@
 """The pages over a container, and people who are signed in to them by a word instead of Entra."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,6 @@ from chargeback.bootstrap import Container
 from chargeback.domain.access.requester import Requester
 from chargeback.services.access.sessions import COOKIE, SignedIn
 from chargeback.web.late_site import LateSite
-from stack.processes import free_ports
 from tests.support.whole_api import EVERYBODY
 
 FORM_TOKEN = "a-token-of-the-session"
@@ -46,15 +46,15 @@ def browser_of(container: Any, who: str = "") -> httpx.AsyncClient:
 @contextmanager
 def served(container: Any) -> Iterator[str]:
     """The pages and the API at an address of this machine, for a real browser."""
-    [port] = free_ports(1)
-    server = uvicorn.Server(uvicorn.Config(LateSite(container), host="127.0.0.1", port=port, log_level="warning"))
-    thread = Thread(target=server.run)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(LateSite(container), log_level="warning"))
+    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
         while not server.started:
             if not thread.is_alive():
                 raise RuntimeError("the server ended before it listened")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()

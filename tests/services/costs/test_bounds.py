@@ -17,6 +17,7 @@ from chargeback.services.costs.view_files import UnusableView, ViewFiles
 from chargeback.services.costs.view_pointers import ViewFile
 from chargeback.services.duck.engine import Engine
 from tests.support.closing_product import ClosingProduct
+from tests.support.conditions import until
 from tests.support.cost_views import EVERYTHING, YEAR, ViewedProduct
 
 pytestmark = pytest.mark.anyio
@@ -123,12 +124,14 @@ class Endless:
     """A database whose answers come only when somebody ends them."""
 
     def __init__(self) -> None:
+        self.asked = Event()
         self.ended = Event()
 
     def apart(self) -> "Endless":
         return self
 
     def ask(self, *_: object, **__: object) -> None:
+        self.asked.set()
         self.ended.wait()
         raise TimeoutError
 
@@ -145,7 +148,7 @@ async def test_a_question_that_nobody_waits_for_any_more_is_ended_before_the_nex
     with monkeypatch.context() as patch:
         patch.setattr(viewed.reader._asking, "_engine", lambda: endless)
         asked = asyncio.create_task(viewed.ask())
-        await asyncio.sleep(0.2)
+        await until(endless.asked.is_set)
 
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -52,7 +52,7 @@ async def test_events_are_counted_with_the_known_catalogue_and_the_hang_is_waite
 
 async def test_the_catalogue_is_asked_again_after_a_while() -> None:
     catalogues = Hanging(catalogue())
-    estimator = EffectiveSpendEstimator(catalogues, catalogue(), wait=0.01, again=0.02)
+    estimator = EffectiveSpendEstimator(catalogues, catalogue(), wait=0.2, again=0.02)
     before = await estimator.current()
 
     catalogues.hangs = False
