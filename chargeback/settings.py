@@ -13,6 +13,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.events.emitters import keys_in
 from chargeback.former_names import FORMER_SETTINGS, adopt_former_names
 from chargeback.log_line import log_line
+from chargeback.services.access.seal_keys import seal_keys_in
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,13 @@ def _https(url: str) -> str:
 def _https_or_local(url: str) -> str:
     parts = urlsplit(url)
     return url.rstrip("/") if parts.scheme == "http" and parts.hostname in LOOPBACK else _https(url)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(_https_or_local(url))
+    if parts.path or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError(f"{url!r} is not a host alone, such as https://costs.example.com")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _redis(url: str) -> str:
@@ -139,6 +147,15 @@ class Settings(BaseSettings):
         description="Client id of the registration in Entra that people and applications sign in to; nobody may ask "
         "for costs if unset.",
     )
+    pages_url: Annotated[str, AfterValidator(_origin)] | None = Field(
+        None,
+        description="Where people reach the pages, such as https://costs.example.com; nobody can sign in if unset.",
+    )
+    page_session_key: SecretStr | None = Field(
+        None,
+        description="Key of what browsers keep of a sign-in, where there is no Key Vault: 32 or more bytes in base64 "
+        "for URLs; one or two.",
+    )
     decisions_endpoints: dict[str, GatewayUrl] = Field(
         default_factory=dict,
         description="JSON: each gateway region → where its gateway is told what budgets decide; nobody is told if "
@@ -215,6 +232,17 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _pages_have_a_key(self) -> Self:
+        if self.page_session_key is not None:
+            try:
+                seal_keys_in(self.page_session_key.get_secret_value())
+            except ValueError as error:
+                raise ValueError(f"PAGE_SESSION_KEY: {error}") from None
+        elif self.api_client_id and self.pages_url and self.key_vault_url is None:
+            raise ValueError("set CHARGEBACK_KEY_VAULT_URL or PAGE_SESSION_KEY, too, so that people may sign in")
+        return self
+
+    @model_validator(mode="after")
     def _gateway_can_ask(self) -> Self:
         given = {
             "ENTRA_TENANT_ID": self.entra_tenant_id,
@@ -253,6 +281,11 @@ class Settings(BaseSettings):
     def event_grid_keys(self) -> tuple[str, ...]:
         """Event Grid's keys, where the settings hold them."""
         return keys_in(self.events_key.get_secret_value()) if self.events_key is not None else ()
+
+    @property
+    def seal_keys(self) -> tuple[str, ...]:
+        """The keys of what browsers keep, where the settings hold them."""
+        return seal_keys_in(self.page_session_key.get_secret_value()) if self.page_session_key is not None else ()
 
     @property
     def keys_of_emitters(self) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeback.api.surroundings import Surroundings
+from chargeback.web import sign_in
 from chargeback.web.pages import overview
 from chargeback.web.rendering import asset, asset_path
 from chargeback.web.sections import MY_USAGE, first_section
@@ -54,6 +55,7 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
     routes = [
         shared.page("/", MY_USAGE, _begin),
         Route("/assets/{digest}/{name}", _serve_asset),
+        *sign_in.routes(shared),
         *overview.routes(shared),
     ]
     pages = Starlette(routes=routes, exception_handlers={HTTPException: _refused})

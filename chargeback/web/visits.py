@@ -82,7 +82,7 @@ class Site:
         """Where a form is sent to: nothing is done without the token that only our own pages have."""
 
         async def handle(request: Request) -> Response:
-            form = _fields(await bounded(request, LARGEST_FORM))
+            form = await filled_in(request)
             return await self._guarded(request, section, answer, form)
 
         return Route(path, handle, methods=["POST"])
@@ -95,25 +95,23 @@ class Site:
             signed_in = await self.container.sessions.find(request.cookies.get(COOKIE, ""))
             if signed_in is None:
                 return _sign_in_first(request)
-            if request.method == "POST" and not hmac.compare_digest(
-                form.get(FORM_TOKEN, "").encode(), signed_in.form_token.encode()
-            ):
-                return _error_page(request, 403, _FOREIGN_FORM, signed_in)
+            if request.method == "POST" and not is_own_form(form, signed_in):
+                return error_page(request, 403, FOREIGN_FORM, signed_in)
             if not section.is_seen_by(signed_in.who):
-                return _error_page(request, 404, _NOT_SEEN, signed_in)
+                return error_page(request, 404, _NOT_SEEN, signed_in)
             visit = Visit(request, signed_in, ApiClient(self._api, request, signed_in.who), form)
             found = await answer(visit)
         except Refused as error:
-            return _error_page(request, error.status, error.error, signed_in, error.request_id, section)
+            return error_page(request, error.status, error.error, signed_in, error.request_id, section)
         except StoreUnavailable as error:
             refusal = failed(request, error)
-            return _error_page(request, refusal.status, refusal.text, signed_in, section=section)
+            return error_page(request, refusal.status, refusal.text, signed_in, section=section)
         if isinstance(found, Page):
             return rendered(request, found, signed_in, section)
         return found
 
 
-_FOREIGN_FORM = ErrorText(
+FOREIGN_FORM = ErrorText(
     "ForeignForm",
     "the form was not one of this session, so nothing was done: open the page again and send it once more",
 )
@@ -137,21 +135,21 @@ def rendered(request: Request, page: Page, signed_in: SignedIn | None, section: 
 
 def not_found_page(request: Request) -> Response:
     """For a path that no page has."""
-    return _error_page(request, 404, _NOT_SEEN)
+    return error_page(request, 404, _NOT_SEEN)
 
 
 def refused_page(request: Request, status: int, reason: str) -> Response:
     """For a request that no page can answer: an unknown path, a form that is too large."""
-    return not_found_page(request) if status == 404 else _error_page(request, status, ErrorText("Refused", reason))
+    return not_found_page(request) if status == 404 else error_page(request, status, ErrorText("Refused", reason))
 
 
 def failed_page(request: Request, error: Exception) -> Response:
     """For a failure of ours: what failed is in the log."""
     refusal = failed(request, error)
-    return _error_page(request, refusal.status, refusal.text)
+    return error_page(request, refusal.status, refusal.text)
 
 
-def _error_page(
+def error_page(
     request: Request,
     status: int,
     error: ErrorText,
@@ -159,6 +157,7 @@ def _error_page(
     refused_request: str = "",
     section: Section | None = None,
 ) -> Response:
+    """What is said where something is refused or fails."""
     values = {"status": status, "error": error, "request_id": refused_request or request_id(request)}
     page = Page("error.html.j2", _HEADLINES.get(status, "This did not work"), values, status)
     return rendered(request, page, signed_in, section)
@@ -181,6 +180,16 @@ def _sign_in_first(request: Request) -> Response:
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?back={quote(back, safe='')}", 303, {"Cache-Control": "no-store"})
     return rendered(request, Page("session_ended.html.j2", "Your session has ended", status=401), None)
+
+
+async def filled_in(request: Request) -> dict[str, str]:
+    """The fields of a form; 413 for one that is too large."""
+    return _fields(await bounded(request, LARGEST_FORM))
+
+
+def is_own_form(form: Mapping[str, str], signed_in: SignedIn) -> bool:
+    """Whether a form is one of a session's own pages: only these have its token."""
+    return hmac.compare_digest(form.get(FORM_TOKEN, "").encode(), signed_in.form_token.encode())
 
 
 def _fields(body: bytes) -> dict[str, str]:

@@ -6,9 +6,11 @@ whoever it is may do.
 """
 
 import asyncio
+import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -120,6 +122,22 @@ class EntraTokens:
         """
         claims = await self._claims(token)
         return verified_caller(claims) if claims is not None else None
+
+    async def person(self, access_token: str, id_token: str, nonce: str) -> tuple[VerifiedCaller, datetime] | None:
+        """Who signed in, and when the access token ends; None if these are not to be trusted.
+
+        Both tokens were given to this application itself, for one person, and the id token in answer to the sign-in
+        that the nonce was made up for. Raises `StoreUnavailable`.
+        """
+        claims, identity = await self._claims(access_token), await self._claims(id_token)
+        caller = verified_caller(claims) if claims is not None else None
+        if claims is None or identity is None or caller is None or not caller.identity.object_id:
+            return None
+        if client_of(claims) not in self._audience or text(identity, "oid") != caller.identity.object_id:
+            return None
+        if not hmac.compare_digest(text(identity, "nonce").encode(), nonce.encode()):
+            return None
+        return caller, datetime.fromtimestamp(int(claims["exp"]), UTC)
 
     async def _claims(self, token: str) -> dict[str, Any] | None:
         if len(token) > MAX_TOKEN:

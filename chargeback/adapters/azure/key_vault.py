@@ -43,6 +43,7 @@ class VaultKeys:
         self._keys: tuple[str, ...] = ()
         self._fault = ""
         self._next = 0.0
+        self._read_at = float("-inf")
         self._one_reads = asyncio.Lock()
 
     async def current(self) -> tuple[str, ...]:
@@ -54,7 +55,14 @@ class VaultKeys:
             raise StoreUnavailable(self._fault)
         return self._keys
 
+    async def renewed(self) -> tuple[str, ...]:
+        """The keys, read again unless that was done within half a minute. Raises `StoreUnavailable`."""
+        if time.monotonic() - self._read_at >= RETRY_SECONDS:
+            self._next = 0.0
+        return await self.current()
+
     async def _read(self) -> None:
+        self._read_at = time.monotonic()
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 self._keys = self._parse((await self._client.get_secret(self._name)).value or "")
@@ -93,4 +101,8 @@ class FixedKeys:
 
     async def current(self) -> tuple[str, ...]:
         """The keys."""
+        return self._keys
+
+    async def renewed(self) -> tuple[str, ...]:
+        """The keys: settings do not change while the app runs."""
         return self._keys

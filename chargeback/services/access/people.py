@@ -32,8 +32,13 @@ class People:
     async def requester(self, token: str) -> Requester | None:
         """Who asks; None if the token is not to be trusted. Raises `StoreUnavailable` while nobody can tell."""
         caller = await self._tokens.caller(token) if self._tokens else None
-        if caller is None:
-            return None
+        return None if caller is None else await self.as_requester(caller)
+
+    async def as_requester(self, caller: VerifiedCaller) -> Requester:
+        """Who a verified caller is now: with the cost centres of the configuration in force. Raises `StoreUnavailable`.
+
+        What a token says and what a session kept of it become one and the same thing here.
+        """
         owns = AppRole.OWNER in caller.roles
         if owns and caller.has_unknown_groups:
             log_line(log, "groups_left_out", level=logging.WARNING, actor=caller.identity.actor)
