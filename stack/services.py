@@ -56,8 +56,10 @@ def _redis_front(site: Site) -> list[str]:
 
 def _vault(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
-    known = ["--signing-key", str(site.signing_key), "--secret", f"events-key={site.events_key}"]
-    return _python("identity.vault", "--port", str(site.ports["vault"]), *tls, *known)
+    secrets = {"events-key": site.events_key, "page-session-key": site.page_session_key}
+    known = [word for name, value in secrets.items() for word in ("--secret", f"{name}={value}")]
+    signing = ["--signing-key", str(site.signing_key)]
+    return _python("identity.vault", "--port", str(site.ports["vault"]), *tls, *signing, *known)
 
 
 def _redis_ready(site: Site) -> bool:

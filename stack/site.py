@@ -3,7 +3,7 @@
 import json
 import secrets
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,7 @@ class Site:
     timers: bool
     event_grid_rate: float
     events_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    page_session_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     channels_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     topic_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     identity_header: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -104,11 +105,12 @@ class Site:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def environment(self, services: Iterable[str]) -> dict[str, str]:
+    def environment(self, services: Collection[str]) -> dict[str, str]:
         """Return the settings with which clients find the given servers."""
         bundle = str(self.certificates.bundle)
         settings = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle, "CHARGEBACK_EVENTS_KEY": self.events_key}
         settings["CHARGEBACK_CONFIG_DIR"] = str(self.config)
+        settings |= {} if "vault" in services else {"PAGE_SESSION_KEY": self.page_session_key}
         for name in services:
             settings |= self._settings_of(name)
         return settings
@@ -159,7 +161,8 @@ class Site:
                     "LOG_ANALYTICS_WORKSPACE_ID": WORKSPACE,
                 }
             case _:
-                return {"FUNCTIONS_URL": url, "FUNCTIONS_WORKER_RUNTIME": "python"}
+                worker = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsDisableHomepage": "true"}
+                return {"FUNCTIONS_URL": url, "PAGES_URL": url, **worker}
 
 
 def sample_settings(app: Path) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Stack:
             in_memory=in_memory,
             timers=timers,
             event_grid_rate=event_grid_rate,
-            **({"events_key": beside.site.events_key} if beside else {}),
+            **_shared_keys(beside),
         )
         load_signer(self.site.signing_key)
         self._running: dict[str, RunningServer] = {}
@@ -231,6 +231,10 @@ class Stack:
         assert self._guard is not None
         with self._guard:
             self._guard.kill()
+
+
+def _shared_keys(beside: "Stack | None") -> dict[str, str]:
+    return {name: getattr(beside.site, name) for name in ("events_key", "page_session_key")} if beside else {}
 
 
 def _known(names: Iterable[str]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ OWNERS = {
     "alert-channel": "services/alerts/channel_states.py",
     "key-version": "services/audit_log/key_versions.py",
     "cursor-key": "services/access/cursor_key.py",
+    "ended-session": "services/access/ended_sessions.py",
     "budget-basis": "services/alerts/budget_bases.py",
 }
 

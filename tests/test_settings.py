@@ -127,7 +127,8 @@ def test_the_events_key_is_never_printed() -> None:
 def test_the_sample_settings_name_every_setting_and_no_other() -> None:
     sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
 
-    assert sample.keys() - {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"} == NAMES
+    of_host = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "AzureWebJobsDisableHomepage"}
+    assert sample.keys() - of_host == NAMES
 
 
 def test_the_sample_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ class ApiClient:
         along = [(name, value) for name, value in outer["headers"] if name in _ALONG]
         return {
             "type": "http",
-            "asgi": outer["asgi"],
+            "asgi": {"version": "3.0"},  # what azure-functions hands over says it in another way
             "http_version": "1.1",
             "method": method,
             "scheme": outer["scheme"],

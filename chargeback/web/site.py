@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -58,9 +59,10 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
         *sign_in.routes(shared),
         *overview.routes(shared),
     ]
-    pages = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    around = [Middleware(Surroundings, answer_failure=failed_page)]
+    pages = Starlette(routes=routes, middleware=around, exception_handlers={HTTPException: _refused})
     pages.router.redirect_slashes = False
-    return _Guarded(Surroundings(pages, failed_page))
+    return _Guarded(pages)
 
 
 async def _begin(visit: Visit) -> Response:

@@ -193,6 +193,6 @@ def is_own_form(form: Mapping[str, str], signed_in: SignedIn) -> bool:
 
 
 def _fields(body: bytes) -> dict[str, str]:
-    """The fields of a form that was sent as application/x-www-form-urlencoded; of several values the last."""
+    """The fields of a form that was sent as application/x-www-form-urlencoded. The last of several values counts."""
     given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
     return {name: values[-1] for name, values in given.items()}

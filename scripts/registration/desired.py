@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from chargeback.adapters.azure.entra_claims import SCOPE
+from chargeback.adapters.azure.entra_claims import API_SCOPE
 from chargeback.domain.access.app_roles import AppRole
 
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
@@ -152,11 +152,11 @@ def _role(known: Document, role: AppRole) -> Document:
 
 
 def _scope(known: Document) -> Document:
-    before: Document = next((each for each in _scopes(known) if each["value"] == SCOPE), {})
+    before: Document = next((each for each in _scopes(known) if each["value"] == API_SCOPE), {})
     return {
         **before,
-        "id": role_id(known, SCOPE),
-        "value": SCOPE,
+        "id": role_id(known, API_SCOPE),
+        "value": API_SCOPE,
         "type": "User",
         "isEnabled": True,
         "adminConsentDisplayName": "See and change costs as the signed-in person",
@@ -183,7 +183,7 @@ def _web(known: Document, wanted: Wanted) -> Document:
 
 
 def _authorized(known: Document, wanted: Wanted) -> Document:
-    scope = role_id(known, SCOPE)
+    scope = role_id(known, API_SCOPE)
     clients = {str(each["appId"]): list(each["delegatedPermissionIds"]) for each in _authorized_before(known)}
     for client in (AZURE_CLI, *wanted.clients):
         clients[client] = _with(clients.get(client, []), [scope])

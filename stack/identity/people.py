@@ -28,9 +28,14 @@ LIFETIME = 75 * 60
 
 @dataclass(frozen=True, slots=True)
 class StackPerson:
-    """Somebody of the local tenant."""
+    """Somebody of the local tenant.
+
+    Attributes:
+        sees: what they find in the example company, for whoever chooses one of them.
+    """
 
     name: str
+    sees: str
     roles: tuple[AppRole, ...] = ()
     groups: tuple[str, ...] = ()
 
@@ -68,13 +73,22 @@ class StackPerson:
 
 
 PEOPLE = {
-    "nobody": StackPerson("Nina Roth"),
-    "user": StackPerson("Uma Berg", (AppRole.USER,)),
-    "owner": StackPerson("Omar Diaz", (AppRole.OWNER,), (SUPPORT_LEADS,)),
-    "finance": StackPerson("Fiona Chen", (AppRole.FINANCE,)),
-    "auditor": StackPerson("Aiko Mori", (AppRole.AUDITOR,)),
-    "operator": StackPerson("Oleg Petrov", (AppRole.OPERATOR,)),
-    "admin": StackPerson("Ada Novak", (AppRole.ADMIN,)),
+    "nobody": StackPerson("Nina Roth", "Has no role: sees what she used herself, and nothing else."),
+    "user": StackPerson("Uma Berg", "Sees what she used herself, with its costs.", (AppRole.USER,)),
+    "owner": StackPerson(
+        "Omar Diaz",
+        "Owns the cost centre product/support: sees what it pays, and sets the budgets below it.",
+        (AppRole.OWNER,),
+        (SUPPORT_LEADS,),
+    ),
+    "finance": StackPerson(
+        "Fiona Chen", "Sees all costs, sets budgets, approves, corrects and closes months.", (AppRole.FINANCE,)
+    ),
+    "auditor": StackPerson("Aiko Mori", "Sees everything, the log included, and changes nothing.", (AppRole.AUDITOR,)),
+    "operator": StackPerson(
+        "Oleg Petrov", "Repairs what could not be handled, and sees no costs.", (AppRole.OPERATOR,)
+    ),
+    "admin": StackPerson("Ada Novak", "May do all that the others may.", (AppRole.ADMIN,)),
 }
 """Everybody, by what they are called in commands and tests."""
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from aiohttp import web
 
 from stack.identity.people import AUDIENCES, PEOPLE, token_of
+from stack.identity.sign_in import TenantSignIn
 from stack.identity.tokens import (
+    EXCHANGE,
     FUNCTIONS,
     ISSUER,
     LIFETIME,
@@ -24,10 +26,12 @@ from stack.identity.tokens import (
     Signer,
     issuer_v2,
     load_signer,
+    principal_id,
 )
 
 SIGNER = web.AppKey("signer", Signer)
 SECRET = web.AppKey("secret", str)
+TENANT_SIGN_IN = web.AppKey("sign_in", TenantSignIn)
 LIFETIMES: web.AppKey[dict[str, int]] = web.AppKey("lifetimes", dict)
 
 
@@ -45,6 +49,9 @@ async def managed_identity(request: web.Request) -> web.Response:
         if given.person not in PEOPLE:
             return _refuse(400, "invalid_request", f"nobody is called {given.person!r}: {', '.join(PEOPLE)}")
         token = token_of(given.person, request.app[SIGNER], _here(request), exp=ends)
+    elif resource == EXCHANGE:  # a token of version 2, as the registration's credential wants it
+        named = {"iss": issuer_v2(_here(request)), "sub": principal_id(client), "ver": "2.0"}
+        token = request.app[SIGNER].mint(resource, appid=client, exp=ends, **named)
     else:
         token = request.app[SIGNER].mint(resource, appid=client, exp=ends, **_kind(resource))
     return web.json_response(
@@ -58,9 +65,15 @@ async def managed_identity(request: web.Request) -> web.Response:
     )
 
 
-async def client_credentials(request: web.Request) -> web.Response:
-    """Answer the OAuth 2.0 client-credentials grant; any secret will do, the client id becomes `appid`."""
+async def token_endpoint(request: web.Request) -> web.Response:
+    """Answer a grant of OAuth 2.0: an authorization code, or the credentials of a client.
+
+    For credentials any secret will do; the client id becomes `appid`.
+    """
     form = await request.post()
+    if form.get("grant_type") == "authorization_code":
+        fields = {name: str(value) for name, value in form.items()}
+        return request.app[TENANT_SIGN_IN].redeem(fields, request.headers, _here(request))
     client, scope = str(form.get("client_id", "")), str(form.get("scope", ""))
     if form.get("grant_type") != "client_credentials" or not client or not scope.endswith("/.default"):
         return _refuse(400, "invalid_request", "grant_type, client_id and scope (…/.default) are required")
@@ -93,6 +106,7 @@ async def openid_configuration(request: web.Request) -> web.Response:
             "jwks_uri": f"{here}/keys",
             "token_endpoint": f"{here}/{TENANT}/oauth2/v2.0/token",
             "authorization_endpoint": f"{here}/{TENANT}/oauth2/v2.0/authorize",
+            "end_session_endpoint": f"{here}/{TENANT}/oauth2/v2.0/logout",
             "response_types_supported": ["code", "id_token", "token"],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -122,10 +136,13 @@ def make_app(signer: Signer, secret: str) -> web.Application:
     """Return the identity server."""
     app = web.Application()
     app[SIGNER], app[SECRET], app[LIFETIMES] = signer, secret, {}
+    sign_in = app[TENANT_SIGN_IN] = TenantSignIn(signer)
     app.add_routes(
         [
             web.get("/msi/token", managed_identity),
-            web.post("/{tenant}/oauth2/v2.0/token", client_credentials),
+            web.post("/{tenant}/oauth2/v2.0/token", token_endpoint),
+            web.route("*", "/{tenant}/oauth2/v2.0/authorize", sign_in.authorize),
+            web.get("/{tenant}/oauth2/v2.0/logout", sign_in.sign_out),
             web.post("/mint", mint),
             web.post("/_lifetime", set_lifetime),
             web.get("/.well-known/openid-configuration", openid_configuration),

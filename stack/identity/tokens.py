@@ -22,6 +22,15 @@ FUNCTIONS = "functions"
 """The application id of the functions' identity; other identities are called by their name in roles.bicep, too."""
 
 
+EXCHANGE = "api://AzureADTokenExchange"
+"""The audience of a token with which an identity stands for an application that trusts it."""
+
+
+def principal_id(client: str) -> str:
+    """Return the object id of an identity."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, client))
+
+
 def issuer_v2(authority: str) -> str:
     """Return the issuer of tokens of version 2, which the address of the authority is a part of."""
     return f"{authority}/{TENANT}/v2.0"
@@ -68,7 +77,7 @@ class Signer:
             "nbf": now - 60,
             "exp": now + LIFETIME,
             "tid": TENANT,
-            "oid": str(uuid.uuid5(uuid.NAMESPACE_URL, str(claims.get("appid", FUNCTIONS)))),
+            "oid": principal_id(str(claims.get("appid", FUNCTIONS))),
             "appid": FUNCTIONS,
             "ver": "1.0",
         }
@@ -83,11 +92,11 @@ class Signer:
         key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
         return {"keys": [{**key, "kid": KEY_ID, "use": "sig", "alg": "RS256", "issuer": ISSUER}]}
 
-    def verify(self, token: str, audience: list[str]) -> dict[str, Any]:
+    def verify(self, token: str, audience: list[str], issuer: str = ISSUER) -> dict[str, Any]:
         """Return the claims of a token valid for one of `audience`, or raise `jwt.InvalidTokenError`."""
         options: jwt.types.Options = {"require": ["exp", "iss", "aud"]}
         public = self.key.public_key()
-        return jwt.decode(token, public, algorithms=["RS256"], audience=audience, issuer=ISSUER, options=options)
+        return jwt.decode(token, public, algorithms=["RS256"], audience=audience, issuer=issuer, options=options)
 
 
 def load_signer(path: Path) -> Signer:

@@ -7,7 +7,7 @@ from chargeback.domain.access.app_roles import AppRole
 from chargeback.domain.access.requester import Identity
 from chargeback.domain.access.verified_caller import VerifiedCaller
 
-SCOPE = "access_as_user"
+API_SCOPE = "access_as_user"
 """What an application may ask for in a person's name: the one scope that the registration of the API exposes."""
 
 APPLICATION = "app"
@@ -23,7 +23,7 @@ def verified_caller(claims: Mapping[str, Any]) -> VerifiedCaller | None:
     """
     scopes, kind = text(claims, "scp").split(), text(claims, "idtyp")
     roles = frozenset(role for role in AppRole if role in texts(claims, "roles"))
-    if SCOPE in scopes and kind != APPLICATION and (person := text(claims, "oid")):
+    if API_SCOPE in scopes and kind != APPLICATION and (person := text(claims, "oid")):
         return VerifiedCaller(
             Identity(text(claims, "tid"), object_id=person),
             text(claims, "name") or text(claims, "preferred_username") or person,

@@ -14,7 +14,7 @@ import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 
-from chargeback.adapters.azure.entra_claims import SCOPE
+from chargeback.adapters.azure.entra_claims import API_SCOPE
 from chargeback.adapters.azure.entra_tokens import EntraTokens
 from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable
@@ -74,7 +74,7 @@ class EntraSignIn:
         self._credential = credential
         self._exchange = _EXCHANGE.get(urlsplit(authority).hostname or "", _PUBLIC_EXCHANGE)
         # By its client id and not its URI: else Entra may refuse an application a token for itself (AADSTS90009).
-        self._scope = f"openid profile {client_id}/{SCOPE}"
+        self._scope = f"openid profile {client_id}/{API_SCOPE}"
 
     @property
     def sign_out_address(self) -> str:
@@ -145,7 +145,7 @@ class EntraSignIn:
 
 
 def _failure(said: Mapping[str, str], otherwise: Failure) -> SignInFailed:
-    """What Entra's words mean; of its words, only numbers of the known form go on."""
+    """What Entra's words mean; nothing of them goes on but a number or word of a known form."""
     word = said.get("error", "")
     if word in _AWAY:
         raise StoreUnavailable(f"Entra, signing in: {word}")

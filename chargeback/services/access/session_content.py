@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,7 +14,9 @@ from chargeback.domain.access.verified_caller import VerifiedCaller
 from chargeback.services.access.sealing import OVERHEAD
 
 MOST_CHARACTERS = 4000
-"""Of name and value together: browsers drop a cookie above 4096 bytes, and some count its attributes, too."""
+"""Name and value together: browsers drop a cookie above 4096 bytes, and some count its attributes, too."""
+
+_ID, _TEXT = b"\x01", b"\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,16 @@ class _Content(msgspec.Struct, frozen=True, array_like=True):
     id: bytes
     form_token: str
     ends: int
-    tenant: bytes | str
-    person: bytes | str
+    tenant: bytes
+    person: bytes
     name: str
     login: str
     roles: list[str]
-    groups: list[bytes | str]
+    groups: list[bytes]
     unknown_groups: bool
 
 
-def to_bytes(session: Session) -> bytes:
+def packed(session: Session) -> bytes:
     """The session as it is sealed."""
     caller = session.caller
     return msgspec.msgpack.encode(
@@ -67,11 +70,11 @@ def to_bytes(session: Session) -> bytes:
     )
 
 
-def from_bytes(content: bytes) -> Session | None:
+def unpacked(content: bytes) -> Session | None:
     """The session that was sealed; None where it has the form of another version."""
     try:
         kept = msgspec.msgpack.decode(content, type=_Content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError):
         return None
     caller = VerifiedCaller(
         Identity(_long(kept.tenant), object_id=_long(kept.person)),
@@ -94,7 +97,7 @@ def fitted(session: Session, cookie: str, owning: AbstractSet[str]) -> Session:
     for kept, unknown in ((groups, False), (groups & owning, False), (frozenset[str](), True)):
         caller = replace(session.caller, groups=kept, has_unknown_groups=session.caller.has_unknown_groups or unknown)
         session = replace(session, caller=caller)
-        if len(cookie) + 1 + _characters(to_bytes(session)) <= MOST_CHARACTERS:
+        if len(cookie) + 1 + _characters(packed(session)) <= MOST_CHARACTERS:
             break
     return session
 
@@ -103,14 +106,13 @@ def _characters(content: bytes) -> int:
     return (len(content) + OVERHEAD) * 4 // 3 + 1
 
 
-def _short(text: str) -> bytes | str:
-    """The 16 bytes of an id of Entra; any other text as it is."""
-    try:
-        value = uuid.UUID(text)
-    except ValueError:
-        return text
-    return value.bytes if str(value) == text else text
+def _short(text: str) -> bytes:
+    """An id of Entra as its 16 bytes, any other text as it is, with a byte before that says which of the two."""
+    with suppress(ValueError):
+        if str(value := uuid.UUID(text)) == text:
+            return _ID + value.bytes
+    return _TEXT + text.encode()
 
 
-def _long(kept: bytes | str) -> str:
-    return str(uuid.UUID(bytes=kept)) if isinstance(kept, bytes) else kept
+def _long(kept: bytes) -> str:
+    return str(uuid.UUID(bytes=kept[1:])) if kept[:1] == _ID else kept[1:].decode()

@@ -11,7 +11,7 @@ from chargeback.domain.access.verified_caller import VerifiedCaller
 from chargeback.services.access.ended_sessions import EndedSessions
 from chargeback.services.access.people import People
 from chargeback.services.access.sealing import Seal
-from chargeback.services.access.session_content import Session, fitted, from_bytes, to_bytes
+from chargeback.services.access.session_content import Session, fitted, packed, unpacked
 from chargeback.services.ports.control import Catalogues
 
 COOKIE = "__Host-chargeback-session"
@@ -70,7 +70,7 @@ class SealedSessions:
         session = Session(secrets.token_hex(16), secrets.token_urlsafe(16), ends, caller)
         owners = (await self._catalogues.terms()).ownership.centres if caller.groups else ()
         owning = frozenset[str]().union(*(each.groups for each in owners))
-        return await self._seal.close(to_bytes(fitted(session, COOKIE, owning)))
+        return await self._seal.close(packed(fitted(session, COOKIE, owning)))
 
     async def find(self, cookie: str) -> SignedIn | None:
         """Whose session a cookie holds. While the store of the ended ones is away, nobody's is valid: it raises."""
@@ -86,5 +86,5 @@ class SealedSessions:
 
     async def _unended(self, cookie: str) -> Session | None:
         content = await self._seal.open(cookie) if cookie else None
-        session = from_bytes(content) if content is not None else None
+        session = unpacked(content) if content is not None else None
         return session if session is not None and self._now() < session.ends else None
