@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted(Path(ROOT, "chargeback").rglob("*.py"))
 STACK = sorted(Path(ROOT, "stack").rglob("*.py"))
 
-ENTRANCES = ("cli", "functions", "api")
+ENTRANCES = ("cli", "functions", "api", "web")
 """Their functions are named for the commands and routes that they are, and nobody else calls them."""
 
 SAME_EVERYWHERE = {

@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from chargeback.domain.access.requester import Requester
 from chargeback.domain.audit_log.actor import Actor, RequestSource
 
-SOURCE = "chargeback.source"
+REQUEST_SOURCE = "chargeback.source"
 """Where a request of the pages says that it is one: in the scope, which no client can write to."""
 
 MOST_AGENT = 200
@@ -36,7 +36,7 @@ def request_source(request: HTTPConnection) -> RequestSource:
     forwarded = request.headers.getlist("x-forwarded-for")
     agent = request.headers.get("user-agent", "")[:MOST_AGENT]
     address = _address(forwarded[-1].rpartition(",")[2].strip()) if forwarded else ""
-    kind = str(request.scope.get(SOURCE, "api"))
+    kind = str(request.scope.get(REQUEST_SOURCE, "api"))
     return RequestSource(kind, request_id(request), address, "".join(c if c.isprintable() else "?" for c in agent))
 
 

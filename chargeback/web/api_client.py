@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeback.api.errors import ErrorAnswer, ErrorText
 from chargeback.api.people import REQUESTER
-from chargeback.api.request_source import SOURCE
+from chargeback.api.request_source import REQUEST_SOURCE
 from chargeback.domain.access.requester import Requester
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ _ALONG = (b"host", b"user-agent", b"x-forwarded-for", b"x-forwarded-proto")
 """What the browser's request says of itself, for the audit log and for links."""
 
 
-class Refused(Exception):
+class ApiRefused(Exception):
     """The API refuses something, or cannot answer now.
 
     Attributes:
@@ -75,17 +75,17 @@ class ApiClient:
         self._who = who
 
     async def ask(self, path: str, kind: type[T], parameters: Parameters | None = None) -> T:
-        """An answer as one of the API's types. Raises `Refused`."""
+        """An answer as one of the API's types. Raises `ApiRefused`."""
         return (await self.read(path, parameters)).as_kind(kind)
 
     async def read(
         self, path: str, parameters: Parameters | None = None, accept: str = "application/json"
     ) -> ApiAnswer:
-        """What the API answers at a path below /api/v1. Raises `Refused`."""
+        """What the API answers at a path below /api/v1. Raises `ApiRefused`."""
         return await self._answer(self._scope("GET", path, parameters, {"accept": accept}), b"")
 
     async def send(self, method: str, path: str, content: object = None, *, tag: str = "", key: str = "") -> ApiAnswer:
-        """Change something. Raises `Refused`.
+        """Change something. Raises `ApiRefused`.
 
         `tag` is the one that was read before; a change that has the `key` of an earlier one is made once.
         """
@@ -123,7 +123,7 @@ class ApiClient:
             "client": outer.get("client"),
             "server": outer.get("server"),
             REQUESTER: self._who,
-            SOURCE: "page",
+            REQUEST_SOURCE: "page",
         }
 
     async def _answer(self, scope: Scope, body: bytes) -> ApiAnswer:
@@ -158,10 +158,10 @@ class PassedOn:
         await self._api(self._inner, receive, send)
 
 
-def _refused(answer: ApiAnswer) -> Refused:
+def _refused(answer: ApiAnswer) -> ApiRefused:
     try:
         error = answer.as_kind(ErrorAnswer).error
     except msgspec.DecodeError:
         error = ErrorText("InternalError", "the answer is not one of the API")
     request_id = answer.headers.get("x-ms-request-id", "")
-    return Refused(answer.status, error, request_id, answer.headers.get("retry-after", ""))
+    return ApiRefused(answer.status, error, request_id, answer.headers.get("retry-after", ""))

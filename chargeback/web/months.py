@@ -9,8 +9,8 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.time.calendar import next_period, previous_period
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month, dates_of, month, month_of, months_between
-from chargeback.web.api_client import Refused
-from chargeback.web.visits import Site, Visit
+from chargeback.web.api_client import ApiRefused
+from chargeback.web.visits import Pages, Visit
 
 _OFFERED_YEARS = 2
 
@@ -21,7 +21,7 @@ class MonthChoice:
 
     Attributes:
         today: the date of the books that is under way.
-        path: of the page.
+        path: that of the page.
         others: the parameters that another month of the page has as well.
     """
 
@@ -68,8 +68,8 @@ class MonthChoice:
         return sorted({*months_between(since, now), self.month}, reverse=True)
 
 
-async def chosen_month(site: Site, visit: Visit) -> MonthChoice:
-    """The month that `?month=` names, or the one under way. Raises `Refused` for what is none or has not begun."""
+async def chosen_month(site: Pages, visit: Visit) -> MonthChoice:
+    """The month that `?month=` names, or the one under way. Raises `ApiRefused` for what is none or has not begun."""
     catalogue = await site.container.catalogues.current()
     today = catalogue.calendar.date_of(datetime.now(UTC))
     given = visit.request.query_params
@@ -83,5 +83,5 @@ async def chosen_month(site: Site, visit: Visit) -> MonthChoice:
     return MonthChoice(chosen, today, visit.request.url.path, others)
 
 
-def _wrong(message: str) -> Refused:
-    return Refused(400, ErrorText("InvalidParameter", message, target="month"), "")
+def _wrong(message: str) -> ApiRefused:
+    return ApiRefused(400, ErrorText("InvalidParameter", message, target="month"), "")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from chargeback.api.errors import ErrorText
-from chargeback.web.api_client import Refused
+from chargeback.web.api_client import ApiRefused
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ async def part(asked: Awaitable[T]) -> Part[T]:
     """A part of a page. What somebody may not see is left out; any other refusal is shown in its place."""
     try:
         return Part(await asked)
-    except Refused as error:
+    except ApiRefused as error:
         return Part(None, None if error.status in (403, 404) else error.error, error.request_id)
 
 

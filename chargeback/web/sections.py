@@ -33,18 +33,27 @@ class Section:
     is_seen_by: Callable[[Requester], bool]
 
 
-OVERVIEW = Section("/overview", "Overview", _sees_costs)
-EXPLORE = Section("/explore", "Explore", _sees_costs)
-BUDGETS = Section("/budgets", "Budgets", _sees_cost_centres)
-MONTHS = Section("/months", "Months", _sees_costs)
-APPLICATIONS = Section("/applications", "Applications", _sees_costs)
-ALERTS = Section("/alerts", "Alerts", _sees_cost_centres)
-LOG = Section("/log", "Log", _sees_log)
-MY_USAGE = Section("/my-usage", "My usage", _anybody)
+OVERVIEW_SECTION = Section("/overview", "Overview", _sees_costs)
+EXPLORE_SECTION = Section("/explore", "Explore", _sees_costs)
+BUDGETS_SECTION = Section("/budgets", "Budgets", _sees_cost_centres)
+MONTHS_SECTION = Section("/months", "Months", _sees_costs)
+APPLICATIONS_SECTION = Section("/applications", "Applications", _sees_costs)
+ALERTS_SECTION = Section("/alerts", "Alerts", _sees_cost_centres)
+LOG_SECTION = Section("/log", "Log", _sees_log)
+MY_USAGE_SECTION = Section("/my-usage", "My usage", _anybody)
 
-SECTIONS = (OVERVIEW, EXPLORE, BUDGETS, MONTHS, APPLICATIONS, ALERTS, LOG, MY_USAGE)
+PAGE_SECTIONS = (
+    OVERVIEW_SECTION,
+    EXPLORE_SECTION,
+    BUDGETS_SECTION,
+    MONTHS_SECTION,
+    APPLICATIONS_SECTION,
+    ALERTS_SECTION,
+    LOG_SECTION,
+    MY_USAGE_SECTION,
+)
 
 
 def first_section(who: Requester) -> Section:
     """Where somebody begins."""
-    return next(each for each in SECTIONS if each.is_seen_by(who))
+    return next(each for each in PAGE_SECTIONS if each.is_seen_by(who))

@@ -17,7 +17,7 @@ from chargeback.log_line import log_line
 from chargeback.services.access.sessions import COOKIE
 from chargeback.services.access.sign_in import ATTEMPT_COOKIE, ATTEMPT_LASTS, Failure, SignInFailed, cookie_of
 from chargeback.web.local_paths import local_path
-from chargeback.web.visits import FOREIGN_FORM, Page, Site, error_page, filled_in, is_own_form, rendered
+from chargeback.web.visits import FOREIGN_FORM, Page, Pages, error_page, filled_in, is_own_form, rendered
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ _NOT_SET_UP = ErrorText(
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
-def routes(site: Site) -> list[BaseRoute]:
+def routes(site: Pages) -> list[BaseRoute]:
     """The way in and the way out."""
     door = _Door(site)
     ways: tuple[tuple[str, str, _Handler], ...] = (
@@ -92,7 +92,7 @@ def _answered(handle: _Handler) -> _Handler:
 
 
 class _Door:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Pages) -> None:
         self._container = site.container
 
     async def begin(self, request: Request) -> Response:

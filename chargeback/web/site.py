@@ -15,8 +15,8 @@ from chargeback.api.surroundings import Surroundings
 from chargeback.web import sign_in
 from chargeback.web.pages import overview
 from chargeback.web.rendering import asset, asset_path
-from chargeback.web.sections import MY_USAGE, first_section
-from chargeback.web.visits import Site, Visit, failed_page, not_found_page, refused_page
+from chargeback.web.sections import MY_USAGE_SECTION, first_section
+from chargeback.web.visits import Pages, Visit, failed_page, not_found_page, refused_page
 
 if TYPE_CHECKING:
     from chargeback.bootstrap import Container
@@ -52,9 +52,9 @@ _TYPES = {
 
 def site(container: "Container", api: ASGIApp) -> ASGIApp:
     """The pages over a container; `api` is asked for all that they show."""
-    shared = Site(container, api)
+    shared = Pages(container, api)
     routes = [
-        shared.page("/", MY_USAGE, _begin),
+        shared.page("/", MY_USAGE_SECTION, _begin),
         Route("/assets/{digest}/{name}", _serve_asset),
         *sign_in.routes(shared),
         *overview.routes(shared),

@@ -17,9 +17,9 @@ from chargeback.api.request_source import request_id
 from chargeback.domain.access.requester import Requester
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.services.access.sessions import COOKIE, SignedIn
-from chargeback.web.api_client import ApiClient, Refused
+from chargeback.web.api_client import ApiClient, ApiRefused
 from chargeback.web.rendering import render
-from chargeback.web.sections import SECTIONS, Section
+from chargeback.web.sections import PAGE_SECTIONS, Section
 
 if TYPE_CHECKING:
     from chargeback.bootstrap import Container
@@ -63,7 +63,7 @@ class Visit:
 Answering = Callable[[Visit], Awaitable[Page | Response]]
 
 
-class Site:
+class Pages:
     """What every page needs: the services, and the API to ask."""
 
     def __init__(self, container: "Container", api: ASGIApp) -> None:
@@ -101,7 +101,7 @@ class Site:
                 return error_page(request, 404, _NOT_SEEN, signed_in)
             visit = Visit(request, signed_in, ApiClient(self._api, request, signed_in.who), form)
             found = await answer(visit)
-        except Refused as error:
+        except ApiRefused as error:
             return error_page(request, error.status, error.error, signed_in, error.request_id, section)
         except StoreUnavailable as error:
             refusal = failed(request, error)
@@ -120,7 +120,7 @@ _NOT_SEEN = ErrorText("NotFound", "there is no such page, or you may not see it"
 
 def rendered(request: Request, page: Page, signed_in: SignedIn | None, section: Section | None = None) -> Response:
     """The page as HTML, within the frame that all pages have."""
-    sections = [each for each in SECTIONS if signed_in is not None and each.is_seen_by(signed_in.who)]
+    sections = [each for each in PAGE_SECTIONS if signed_in is not None and each.is_seen_by(signed_in.who)]
     values = {
         **page.values,
         "title": page.title,

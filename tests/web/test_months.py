@@ -1,4 +1,4 @@
-"""The month that a page is about: the one named, else the one under way; no other word is taken for one."""
+"""The month that a page is about: the one named, else the one under way; no other word counts as one."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,9 +9,9 @@ from starlette.requests import Request
 
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
-from chargeback.web.api_client import Refused
+from chargeback.web.api_client import ApiRefused
 from chargeback.web.months import MonthChoice, chosen_month
-from chargeback.web.visits import Site, Visit
+from chargeback.web.visits import Pages, Visit
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ async def chosen(**query: str) -> MonthChoice:
 
     site = SimpleNamespace(container=SimpleNamespace(catalogues=SimpleNamespace(current=current)))
     scope = {"type": "http", "path": "/overview", "query_string": urlencode(query).encode(), "headers": []}
-    return await chosen_month(cast(Site, site), cast(Visit, SimpleNamespace(request=Request(scope))))
+    return await chosen_month(cast(Pages, site), cast(Visit, SimpleNamespace(request=Request(scope))))
 
 
 async def test_without_a_month_it_is_the_one_under_way_until_today() -> None:
@@ -51,7 +51,7 @@ async def test_the_month_shown_is_among_those_offered_however_old_it_is() -> Non
 
 @pytest.mark.parametrize("said", ["2026-13", "march", "2026-04", "9999-01", "<b>", "2026-3"])
 async def test_what_is_no_month_or_has_not_begun_is_refused_with_a_reason(said: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApiRefused) as refused:
         await chosen(month=said)
 
     assert refused.value.status == 400

@@ -4,13 +4,13 @@ from starlette.routing import BaseRoute
 
 from chargeback.api.costs.rows import CostPage
 from chargeback.web.parts import parts
-from chargeback.web.sections import OVERVIEW
-from chargeback.web.visits import Page, Site, Visit
+from chargeback.web.sections import OVERVIEW_SECTION
+from chargeback.web.visits import Page, Pages, Visit
 
 
-def routes(site: Site) -> list[BaseRoute]:
+def routes(site: Pages) -> list[BaseRoute]:
     """The one page."""
-    return [site.page(OVERVIEW.path, OVERVIEW, _overview)]
+    return [site.page(OVERVIEW_SECTION.path, OVERVIEW_SECTION, _overview)]
 
 
 async def _overview(visit: Visit) -> Page:
