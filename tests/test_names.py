@@ -18,6 +18,7 @@ ENTRANCES = ("cli", "functions", "api", "web")
 SAME_EVERYWHERE = {
     *("from_document", "to_document", "from_text", "to_text", "from_json", "to_json"),  # translation pairs
     "connect",  # of each store: its client
+    "routes",  # of each section of the pages: its addresses
 }
 """Functions that do the same thing to what their module is about."""
 

@@ -15,11 +15,11 @@ from markupsafe import Markup
 from chargeback.domain.access.app_roles import AppRole
 from chargeback.domain.money.currencies import minor_unit_decimals
 from chargeback.services.statements.print_dates import month_name, short_month
-from chargeback.services.statements.print_numbers import at_least, cents, exact, number, percent
+from chargeback.services.statements.print_numbers import at_least, cents, exact, number, percent, price_unit
 from chargeback.services.statements.render_statement import label
 
 _UNKNOWN = "\N{EN DASH}"
-_PLACES = 6
+PLACES = 6
 """Decimals of an amount in a table: more are in the files."""
 
 
@@ -70,6 +70,8 @@ def _environment() -> jinja2.Environment:
         "short_month": short_month,
         "role_word": role_word,
         "sentence": sentence,
+        "as_percent": as_percent,
+        "price_unit": price_unit,
     }
     environment.globals |= {"asset": asset_path, "percent": percent, "svg": Markup, "label": label, "link": link}
     return environment
@@ -92,6 +94,11 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" + ("" if text[-1:] in ".!?" else ".")
 
 
+def as_percent(ratio: str) -> str:
+    """A ratio, as a percentage with one decimal."""
+    return percent(Decimal(ratio), Decimal(1))
+
+
 def headline(value: str | Decimal | None, currency: str, *, plus: bool = False) -> str:
     """An amount as a headline has it, rounded to what the currency has; `plus` marks a change. A dash: unknown."""
     if value is None:
@@ -101,7 +108,7 @@ def headline(value: str | Decimal | None, currency: str, *, plus: bool = False) 
 
 def amount(value: str | Decimal | None, *, plus: bool = False) -> Markup | str:
     """An amount as a table has it, with all its decimals. Nothing known: a dash."""
-    return _UNKNOWN if value is None else exact(Decimal(value), _PLACES, plus=plus)
+    return _UNKNOWN if value is None else exact(Decimal(value), PLACES, plus=plus)
 
 
 def moment(value: datetime | str | None) -> Markup | str:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeback.api.surroundings import Surroundings
 from chargeback.web import sign_in
-from chargeback.web.pages import overview
+from chargeback.web.pages import explore, overview
 from chargeback.web.rendering import asset, asset_path
 from chargeback.web.sections import MY_USAGE_SECTION, first_section
 from chargeback.web.visits import Pages, Visit, failed_page, not_found_page, refused_page
@@ -58,6 +58,7 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
         Route("/assets/{digest}/{name}", _serve_asset),
         *sign_in.routes(shared),
         *overview.routes(shared),
+        *explore.routes(shared),
     ]
     around = [Middleware(Surroundings, answer_failure=failed_page)]
     pages = Starlette(routes=routes, middleware=around, exception_handlers={HTTPException: _refused})

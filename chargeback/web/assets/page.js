@@ -50,3 +50,30 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
+
+// Lists the values of a filter while somebody types. Without it, the link beside the field lists them.
+const PAUSE_MILLISECONDS = 250;
+
+function offerValues(field) {
+  let waiting;
+  let offered = "";
+  const offer = async () => {
+    const address = new URL(field.dataset.values, location.href);
+    address.searchParams.set("startsWith", field.value);
+    if (address.href === offered) return;
+    offered = address.href;
+    const answer = await fetch(address, { headers: { accept: "text/html" }, redirect: "error" });
+    if (!answer.ok || address.href !== offered) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const options = [...page.querySelectorAll("[data-value]")].map((each) => new Option("", each.dataset.value));
+    field.list.replaceChildren(...options);
+  };
+  const soon = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => offer().catch(() => {}), PAUSE_MILLISECONDS);
+  };
+  field.addEventListener("input", soon);
+  field.addEventListener("focus", soon, { once: true });
+}
+
+for (const field of document.querySelectorAll("input[data-values]")) offerValues(field);
