@@ -23,6 +23,7 @@ from chargeback.adapters.recording.control import RecordedControl
 from chargeback.bootstrap import Container
 from chargeback.domain.audit_log.acts import Act
 from chargeback.domain.errors import StoreUnavailable
+from chargeback.domain.time.days import utc_day
 from chargeback.domain.time.months import Month
 from chargeback.services.configuring.apply_config import bring_into_force
 from chargeback.services.usage.audit import Auditor
@@ -68,6 +69,7 @@ _BUDGETS = (
     ("relevance", 12, "warn", "month"),
     ("crawler", 1000, "notify", "quarter"),
 )
+_DATES = ("2026-01-05", "2026-01-12", "2026-02-03", "2026-02-17")
 _APPROVED = '\napproval: [{from: "2026-02", required: true}]\n'
 _SHARED = """
 sharedCosts:
@@ -163,10 +165,9 @@ async def ordinary(folder: Path) -> PageWorld:
     config, control = company(folder / "config"), RecordedControl(MemoryControl())
     world = world_over(config, control=control, catalogues=AppliedCatalogues(control, config))
     await world.put_in_force(config)
-    for month, days in ((CLOSED[0], (5, 12, 19)), (CLOSED[1], (3, 10, 17, 24)), (MONTH, range(1, 21))):
-        for day in days:
-            date = f"{month}-{day:02}"
-            await world.ingest(list(_calls_of(date, day + 8 * int(month[-1:]))), _evening(date))
+    for date in (*_DATES, *(f"{MONTH}-{day:02}" for day in range(9, 21))):
+        month, day = int(date[5:7]), int(date[8:])
+        await world.ingest(list(_calls_of(date, day + 8 * month)), _evening(date))
     await _close(world, CLOSED[0])
     late = call("search", f"{CLOSED[0]}-12", 4_000, "gpt-4.1")
     await world.container.ingest.ingest([late], datetime.now(UTC))
@@ -197,7 +198,9 @@ def _calls_of(date: str, size: int) -> Iterator[bytes]:
 async def _close(world: PageWorld, month: Month) -> None:
     """As timers and finance close a month: audited, published, approved where that is asked for, closed."""
     now = datetime.now(UTC)
-    await world.container.auditor.audit(now)
+    for date in _DATES:
+        if date.startswith(month):
+            await world.container.auditor.audit_day(utc_day(_evening(date)), now)
     await world.container.drafts.publish(month, now)
     if month != CLOSED[0]:
         await world.act("finance", "POST", f"/periods/{month}/approve", reason="checked with the heads of the units")
