@@ -64,6 +64,14 @@ class Screen:
         assert answer.status == status, f"{path}: {answer.status} {await self.page.inner_text('body')}"
         return self.page
 
+    async def resize(self, size: tuple[int, int]) -> None:
+        """Look at the same page on another screen."""
+        await self.page.set_viewport_size({"width": size[0], "height": size[1]})
+
+    async def space_out(self) -> None:
+        """Space text as readers may who need that (WCAG 2.2, 1.4.12)."""
+        await self.page.evaluate(_SPACED_OUT)
+
     async def keep(self, name: str) -> Path:
         """Leave a screenshot of the whole page."""
         path = SCREENSHOTS / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.png"
@@ -140,3 +148,54 @@ async def misplaced(page: Page) -> list[str]:
 
 
 _MISPLACED = (Path(__file__).parent / "misplaced.js").read_text("utf-8")
+
+
+_SPACED_OUT = """
+() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(
+    "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }" +
+    "p { margin-bottom: 2em !important }"
+  );
+  document.adoptedStyleSheets.push(sheet);
+}
+"""
+
+
+@dataclass
+class Stops:
+    """Where the tabulator leads on a page.
+
+    Attributes:
+        labels: what each stop says, in order.
+        unseen: the stops that nobody sees when they have the focus.
+        left_out: the controls that the tabulator never reaches.
+        in_order: whether the stops come in the order of the page.
+    """
+
+    labels: list[str]
+    unseen: list[str]
+    left_out: list[str]
+    in_order: bool
+
+
+async def stops(page: Page, most: int = 300) -> Stops:
+    """Press the tabulator from the top of a page to its end."""
+    await page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0) }")
+    found = Stops([], [], [], True)
+    await page.evaluate(_CONTROLS)
+    last = -1
+    for _ in range(most):
+        await page.keyboard.press("Tab")
+        stop = await page.evaluate("() => stopOfFocus()")
+        if stop is None or (stop["number"] == 0 and found.labels):
+            break
+        found.labels.append(stop["label"])
+        found.unseen += [] if stop["seen"] else [stop["label"]]
+        found.in_order &= stop["number"] > last
+        last = stop["number"]
+    found.left_out = await page.evaluate("() => leftOut()")
+    return found
+
+
+_CONTROLS = (Path(__file__).parent / "stops.js").read_text("utf-8")

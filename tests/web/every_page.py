@@ -1,0 +1,35 @@
+"""Which pages there are, who sees each, and where to find one of each in the ordinary world."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.support.page_worlds import MONTH, PEOPLE
+
+EVERYBODY = frozenset(each.name for each in PEOPLE)
+_OWNERS = frozenset({"owner", "voice-owner"})
+_OF_COSTS = _OWNERS | {"finance", "admin", "auditor", "user"}
+_OF_CENTRES = _OWNERS | {"finance", "admin", "auditor"}
+
+PAGES: dict[str, tuple[frozenset[str], str]] = {
+    "/overview": (_OF_COSTS, f"/overview?month={MONTH}"),
+}
+"""Path of a route → who sees the page, and an address of it."""
+
+NOT_LOOKED_AT = {
+    "/",
+    "/assets/{digest}/{name}",
+    "/sign-in",
+    "/signed-in",
+    "/signed-out",
+    "/welcome",
+}
+"""Routes that show no page to whoever is signed in: they lead to one, or answer with a file. Others look at them."""
+
+
+def routes_of(site: Any) -> Iterator[str]:
+    """The paths of all routes that answer GET."""
+    while not hasattr(site, "routes"):
+        site = getattr(site, "_app", None) or site.app
+    for route in site.routes:
+        if "GET" in (route.methods or ()):
+            yield route.path
