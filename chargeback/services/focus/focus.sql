@@ -2,33 +2,33 @@
 
 -- name: macros
 -- Every name of ours begins with `focus`: the views of the period would take ours for theirs.
-CREATE TEMP MACRO focus_filled(words) AS CASE WHEN words = '' THEN NULL ELSE words END;
-CREATE TEMP MACRO focus_pair(name, words) AS
+CREATE MACRO focus_filled(words) AS CASE WHEN words = '' THEN NULL ELSE words END;
+CREATE MACRO focus_pair(name, words) AS
     CASE
         WHEN words = '' THEN NULL
         WHEN regexp_matches(words, '["\\\\\x00-\x1f\x7f]') THEN '"' || name || '": ' || to_json(words)::VARCHAR
         ELSE '"' || name || '": "' || words || '"'
     END;
 -- Whole units and their fractions apart: a product of all digits at once would be too long for an amount of 10^9.
-CREATE TEMP MACRO focus_times(price, rate) AS
+CREATE MACRO focus_times(price, rate) AS
     (trunc(price)::DECIMAL(20, 0) * rate::DECIMAL(18, 12))::DECIMAL(38, 18)
     + ((price - trunc(price))::DECIMAL(13, 12) * rate::DECIMAL(18, 12))::DECIMAL(38, 18);
 -- 10^12 times an amount of at most 12 decimals, which is a whole number.
-CREATE TEMP MACRO focus_scaled(amount) AS
+CREATE MACRO focus_scaled(amount) AS
     trunc(amount)::HUGEINT * 1000000000000
     + ((amount - trunc(amount))::DECIMAL(25, 12) * 1000000000000::DECIMAL(13, 0))::HUGEINT;
 -- At 12 decimals, halves up; by whole numbers, because the engine divides decimals as doubles.
-CREATE TEMP MACRO focus_quotient(dividend, divisor) AS
+CREATE MACRO focus_quotient(dividend, divisor) AS
     (dividend // divisor)::DECIMAL(38, 12)
     + (((dividend % divisor) * 1000000000000 + divisor // 2) // divisor)::DECIMAL(38, 12)
         * 0.000000000001::DECIMAL(12, 12);
-CREATE TEMP MACRO focus_divided(amount, rate) AS
+CREATE MACRO focus_divided(amount, rate) AS
     CASE
         WHEN amount < 0 THEN -focus_quotient(focus_scaled(-amount), focus_scaled(rate))
         ELSE focus_quotient(focus_scaled(amount), focus_scaled(rate))
     END;
 -- The whole of a shared cost is rounded when it is converted, before it is split.
-CREATE TEMP MACRO focus_converted(price, rate, is_whole) AS
+CREATE MACRO focus_converted(price, rate, is_whole) AS
     CASE
         WHEN rate = 1 THEN price::DECIMAL(38, 18)
         WHEN is_whole THEN focus_times(price, rate)::DECIMAL(38, 6)::DECIMAL(38, 18)
@@ -36,27 +36,27 @@ CREATE TEMP MACRO focus_converted(price, rate, is_whole) AS
     END;
 
 -- What a row was charged for: a day; for a shared cost, from a day on (`2026-03-14/`); for its correction, a month.
-CREATE TEMP MACRO focus_span(kind, shared_cost, corrects_period, charge_date) AS
+CREATE MACRO focus_span(kind, shared_cost, corrects_period, charge_date) AS
     CASE
         WHEN shared_cost = '' THEN charge_date
         WHEN kind = 'correction' THEN corrects_period
         ELSE charge_date || '/'
     END;
 -- A shared cost is told in the units of its source, where these are known.
-CREATE TEMP MACRO focus_unit(unit, origin_unit) AS
+CREATE MACRO focus_unit(unit, origin_unit) AS
     CASE WHEN origin_unit IS NULL OR origin_unit IN ('', '1 ') THEN unit ELSE origin_unit END;
 -- At least one decimal place: to validators a whole number is of another type.
-CREATE TEMP MACRO focus_digits(number) AS rtrim(number::VARCHAR, '0');
-CREATE TEMP MACRO focus_decimal(digits) AS CASE WHEN ends_with(digits, '.') THEN digits || '0' ELSE digits END;
-CREATE TEMP MACRO focus_number(number) AS focus_decimal(focus_digits(number));
-CREATE TEMP MACRO focus_quoted(words) AS '"' || replace(words, '"', '""') || '"';
-CREATE TEMP MACRO focus_cell(words) AS
+CREATE MACRO focus_digits(number) AS rtrim(number::VARCHAR, '0');
+CREATE MACRO focus_decimal(digits) AS CASE WHEN ends_with(digits, '.') THEN digits || '0' ELSE digits END;
+CREATE MACRO focus_number(number) AS focus_decimal(focus_digits(number));
+CREATE MACRO focus_quoted(words) AS '"' || replace(words, '"', '""') || '"';
+CREATE MACRO focus_cell(words) AS
     CASE WHEN regexp_matches(words, '[,"\r\n]') THEN focus_quoted(words) ELSE words END;
 -- An apostrophe keeps a spreadsheet from taking a string, or a part of it, as a formula.
-CREATE TEMP MACRO focus_tamed(words) AS
+CREATE MACRO focus_tamed(words) AS
     regexp_replace(regexp_replace(words, {formula}, {guard}, 'g'), {leading}, {guard});
 -- Likewise for what follows a separator within JSON; a reader of JSON finds the same string.
-CREATE TEMP MACRO focus_json(words) AS replace(replace(words, ';', '\u003b'), '|', '\u007c');
+CREATE MACRO focus_json(words) AS replace(replace(words, ';', '\u003b'), '|', '\u007c');
 
 -- name: survey
 -- What the rows that are shown add to what is known of all.
@@ -87,28 +87,28 @@ SELECT DISTINCT * FROM focus_words ORDER BY ALL
 SELECT currency, sum(cost)::DECIMAL(38, {places}) FROM focus_totals GROUP BY currency
 
 -- name: lookups
-CREATE TEMP TABLE focus_sizes (charge_date VARCHAR, cost_centre VARCHAR, rows BIGINT);
-CREATE TEMP TABLE focus_found_spans (span VARCHAR);
-CREATE TEMP TABLE focus_words (
+CREATE TABLE focus_sizes (charge_date VARCHAR, cost_centre VARCHAR, rows BIGINT);
+CREATE TABLE focus_found_spans (span VARCHAR);
+CREATE TABLE focus_words (
     meter VARCHAR, unit VARCHAR, price_unit VARCHAR, provider VARCHAR, region VARCHAR, measure VARCHAR
 );
-CREATE TEMP TABLE focus_totals (currency VARCHAR, cost DECIMAL(38, {places}));
-CREATE TEMP TABLE focus_spans (span VARCHAR, starts TIMESTAMP, ends TIMESTAMP);
-CREATE TEMP TABLE focus_meters (
+CREATE TABLE focus_totals (currency VARCHAR, cost DECIMAL(38, {places}));
+CREATE TABLE focus_spans (span VARCHAR, starts TIMESTAMP, ends TIMESTAMP);
+CREATE TABLE focus_meters (
     meter VARCHAR, sku_meter VARCHAR, category VARCHAR, frequency VARCHAR, subcategory VARCHAR, service VARCHAR,
     token_direction VARCHAR, token_cache_action VARCHAR
 );
-CREATE TEMP TABLE focus_measures (measure VARCHAR, usage_unit VARCHAR);
-CREATE TEMP TABLE focus_resources (shared_cost VARCHAR, resource VARCHAR, only_deployment VARCHAR);
-CREATE TEMP TABLE focus_units (
+CREATE TABLE focus_measures (measure VARCHAR, usage_unit VARCHAR);
+CREATE TABLE focus_resources (shared_cost VARCHAR, resource VARCHAR, only_deployment VARCHAR);
+CREATE TABLE focus_units (
     unit VARCHAR, price_unit VARCHAR, consumed_unit VARCHAR, pricing_unit VARCHAR, per_unit DECIMAL(7, 6)
 );
-CREATE TEMP TABLE focus_providers (provider VARCHAR, host_name VARCHAR, service_name VARCHAR);
-CREATE TEMP TABLE focus_regions (region VARCHAR, region_name VARCHAR);
-CREATE TEMP TABLE focus_accounts (
+CREATE TABLE focus_providers (provider VARCHAR, host_name VARCHAR, service_name VARCHAR);
+CREATE TABLE focus_regions (region VARCHAR, region_name VARCHAR);
+CREATE TABLE focus_accounts (
     cost_centre VARCHAR, account_date VARCHAR, account VARCHAR, account_name VARCHAR, account_type VARCHAR, invoice VARCHAR
 );
-CREATE TEMP TABLE focus_centres (cost_centre VARCHAR, centre_name VARCHAR);
+CREATE TABLE focus_centres (cost_centre VARCHAR, centre_name VARCHAR);
 
 -- name: charges
 -- Rows that differ only in what callers claim, in the user or in the operation are summed. They are grouped by the columns

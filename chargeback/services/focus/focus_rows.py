@@ -6,11 +6,12 @@ and the statements show them.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import cycle, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -42,21 +43,25 @@ _MEMORY_MB = 192
 
 
 class Batch(NamedTuple):
-    """How many rows of FOCUS a batch has, and from how many rows of the period they are made."""
+    """Some rows of FOCUS, checked: the relation `focus` of an engine, until the next batch is asked for.
 
+    Attributes:
+        engine: where the relation is.
+        rows: how many there are.
+        read: from how many rows of the period they are made.
+    """
+
+    engine: Engine
     rows: int
     read: int
 
 
 class FocusRows:
-    """The relation `focus` of `engine`: at any time the rows of one batch of days, checked.
+    """The rows of FOCUS, batch by batch: while one is used, the next is made on another connection."""
 
-    Attributes:
-        engine: where the relation is.
-    """
-
-    def __init__(self, tables: PeriodTables, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, tables: PeriodTables, engine: Engine, other: Engine) -> None:
+        self._engine = engine
+        self._engines = engine, other
         self._frame = tables.frame
         self._rows = tables.rows
         self._sizes: list[tuple[str, str, int]] = []
@@ -68,60 +73,68 @@ class FocusRows:
 
     async def prepare(self) -> None:
         """Look up every word that the rows need; to be called once."""
-        await asyncio.to_thread(self.engine.run, "macros")
-        await asyncio.to_thread(self.engine.run, "lookups")
+        await asyncio.to_thread(self._engine.run, "macros")
+        await asyncio.to_thread(self._engine.run, "lookups")
         async for files in self._rows.each():
             await asyncio.to_thread(self._survey, files)
         await asyncio.to_thread(self._look_up)
 
     def _survey(self, files: Sequence[Path]) -> None:
-        self._frame.show(self.engine, files)
-        self.engine.run("survey")
+        self._frame.show(self._engine, files)
+        self._engine.run("survey")
 
     def _look_up(self) -> None:
-        self._sizes = self.engine.run("sizes")
-        spans = [span for (span,) in self.engine.run("spans")]
-        self.engine.insert("focus_spans", [(span, *self._bounds(span)) for span in spans])
+        self._sizes = self._engine.run("sizes")
+        spans = [span for (span,) in self._engine.run("spans")]
+        self._engine.insert("focus_spans", [(span, *self._bounds(span)) for span in spans])
         centres = sorted({centre for _, centre, _ in self._sizes})
-        self.engine.insert("focus_centres", [(centre, self._name(centre)) for centre in centres])
-        self.engine.insert("focus_accounts", billing_accounts(self._frame, self._sizes))
-        self.engine.insert("focus_resources", [(cost, *place) for cost, place in self._frame.resources.items()])
-        self._fill_words(self.engine.run("words"))
+        self._engine.insert("focus_centres", [(centre, self._name(centre)) for centre in centres])
+        self._engine.insert("focus_accounts", billing_accounts(self._frame, self._sizes))
+        self._engine.insert("focus_resources", [(cost, *place) for cost, place in self._frame.resources.items()])
+        self._fill_words(self._engine.run("words"))
 
-    async def batches(self) -> AsyncIterator[Batch]:
-        """Put one batch after the other into `focus`, in the order of the file.
+    async def batches(self) -> AsyncGenerator[Batch]:
+        """One batch after the other, in the order of the file.
 
         Raises `InconsistentFile` for a batch that breaks a rule, and at the end where the costs do not add up.
         """
-        found: defaultdict[str, Decimal] = defaultdict(Decimal)
-        shares: defaultdict[tuple[str, object, str | None], Decimal] = defaultdict(Decimal)
-        for span in _spans(self._sizes):
-            between = {"dates": (span.first, span.last), "centres": (span.lowest, span.highest)}
-            async with self._rows.between(**between) as files:
-                await asyncio.to_thread(self._fill, span, files)
-            yield await asyncio.to_thread(self._check, found, shares)
-        check_parts(shares)
-        check_totals(found, dict(self.engine.run("totals")))
+        checks = _Checks()
+        making: asyncio.Task[Batch] | None = None
+        try:
+            for span, engine in zip(_spans(self._sizes), cycle(self._engines), strict=False):
+                made = await making if making else None
+                making = asyncio.create_task(self._make(span, engine, checks))
+                if made:
+                    yield made
+            if making:
+                yield await making
+        finally:
+            if making:
+                await asyncio.gather(making, return_exceptions=True)
+        check_parts(checks.shares)
+        check_totals(checks.costs, dict(self._engine.run("totals")))
 
-    def _fill(self, span: "_Span", files: Sequence[Path]) -> None:
-        self._frame.show(self.engine, files)
-        self.engine.run("charges", span._asdict())
-        self.engine.run("described")
-        self.engine.run("focus")
+    async def _make(self, span: "_Span", engine: Engine, checks: "_Checks") -> Batch:
+        between = {"dates": (span.first, span.last), "centres": (span.lowest, span.highest)}
+        async with self._rows.between(**between) as files:
+            await asyncio.to_thread(self._fill, engine, span, files)
+        return await asyncio.to_thread(self._check, engine, checks)
 
-    def _check(
-        self,
-        found: defaultdict[str, Decimal],
-        shares: defaultdict[tuple[str, object, str | None], Decimal],
-    ) -> Batch:
+    def _fill(self, engine: Engine, span: "_Span", files: Sequence[Path]) -> None:
+        self._frame.show(engine, files)
+        engine.run("charges", span._asdict())
+        engine.run("described")
+        engine.run("focus")
+
+    def _check(self, engine: Engine, checks: "_Checks") -> Batch:
         """Check what is in `focus`, and add its costs and its parts of shared costs to what was found before."""
-        check_focus(self.engine, "focus", decimals=self._frame.decimals)
-        for shared_cost, part in parts(self.engine, "focus").items():
-            shares[shared_cost] += part
-        ((rows, read),) = self.engine.run("size of batch")
-        for currency, cost in self.engine.run("cost of batch"):
-            found[currency] += cost
-        return Batch(rows, read)
+        check_focus(engine, "focus", decimals=self._frame.decimals)
+        for shared_cost, part in parts(engine, "focus").items():
+            checks.shares[shared_cost] += part
+        ((rows, read),) = engine.run("size of batch")
+        for currency, cost in engine.run("cost of batch"):
+            checks.costs[currency] += cost
+        return Batch(engine, rows, read)
 
     def _bounds(self, span: str) -> tuple[datetime, ...]:
         """The UTC instants of a span, as `focus_span` writes it."""
@@ -143,12 +156,20 @@ class FocusRows:
         meters = sorted({each[0] for each in words})
         units = sorted({(unit, price_unit) for _, unit, price_unit, *_ in words})
         providers, regions, measures = (sorted({each[place] for each in words}) for place in (3, 4, 5))
-        insert = self.engine.insert
+        insert = self._engine.insert
         insert("focus_meters", [(each, sku_meter(each), *nature(each), *token_kind(each)) for each in meters])
         insert("focus_measures", [(each, measured_in(each, self._frame.currency)) for each in measures])
         insert("focus_units", [(*each, consumed_unit(each[0]), *pricing_unit(each[1], each[0])) for each in units])
         insert("focus_providers", [(each, *provider(each)) for each in providers])
         insert("focus_regions", [(each, region_name(each)) for each in regions])
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """What is checked over all batches: the costs by currency, and the parts of shared costs."""
+
+    costs: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    shares: defaultdict[tuple[str, object, str | None], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
 
 class _Span(NamedTuple):
@@ -193,8 +214,11 @@ def _of_a_day(date: BookDate, centres: Sequence[tuple[str, str, int]]) -> Iterat
 async def focus_rows(tables: PeriodTables) -> AsyncIterator[FocusRows]:
     """The rows of a period, prepared."""
     words = _words(tables.frame)
-    with tables.frame.open("chargeback.services.focus", memory_limit_mb=_MEMORY_MB, words=words) as engine:
-        rows = FocusRows(tables, engine)
+    with (
+        tables.frame.open("chargeback.services.focus", memory_limit_mb=_MEMORY_MB, words=words) as engine,
+        engine.apart() as other,
+    ):
+        rows = FocusRows(tables, engine, other)
         await rows.prepare()
         yield rows
 

@@ -7,6 +7,7 @@ user, company, billing code and operation, and their BilledCost sums to the same
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from itertools import chain
 from operator import itemgetter
 
@@ -106,9 +107,9 @@ async def _make_pieces(tables: PeriodTables, pieces: _Pieces, progress: Progress
         await queue.put((0, (",".join(focus_columns(version)) + "\r\n").encode()))
     done = 0
     cells = _line_parts()
-    async with focus_rows(tables) as rows:
-        async for batch in rows.batches():
-            pages = rows.engine.stream("lines", rows=_LINES, **cells)
+    async with focus_rows(tables) as rows, aclosing(rows.batches()) as batches:
+        async for batch in batches:
+            pages = batch.engine.stream("lines", rows=_LINES, **cells)
             while page := await asyncio.to_thread(next, pages, None):
                 for version, queue in pieces.items():
                     await queue.put((len(page), b"".join(chain.from_iterable(map(_PARTS[version], page)))))

@@ -9,6 +9,7 @@ with the time in it, would be loaded in addition to the old one: costs twice, or
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 from chargeback.domain.reports.focus_columns import FocusVersion, focus_columns
@@ -72,14 +73,15 @@ async def _pieces(rows: FocusRows, file: Path, period: Month, progress: Progress
     columns = ", ".join(_column(name, period) for name in focus_columns(FocusVersion.V1_2))
     joined = JoinedFile()
     read = 0
-    async for batch in rows.batches():
-        await asyncio.to_thread(rows.engine.run, "Parquet of batch", {"file": str(file)}, columns=columns)
-        count = batch.rows
-        for piece in joined.append(file):
-            yield count, piece
-            count = 0
-        read += batch.read
-        progress("writing the hub's file", read)
+    async with aclosing(rows.batches()) as batches:
+        async for batch in batches:
+            await asyncio.to_thread(batch.engine.run, "Parquet of batch", {"file": str(file)}, columns=columns)
+            count = batch.rows
+            for piece in joined.append(file):
+                yield count, piece
+                count = 0
+            read += batch.read
+            progress("writing the hub's file", read)
     yield 0, joined.end()
 
 

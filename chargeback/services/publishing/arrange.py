@@ -61,33 +61,30 @@ class UsageArranger:
         self._currency = currency
         self._terms = terms
         self._shares = shares
-        self._sets = 0
 
     async def __call__(self, before: BookDate) -> None:
         """Arrange the charges of the dates before this one.
 
         Raises `InvalidConfig` where there is no exchange rate for a currency.
         """
-        part = self._parts.next()
-        await asyncio.to_thread(self._order, part, before)
+        part = await asyncio.to_thread(self._order, before)
         await self._parts.add(part)
         async with self._parts.shown(part):
             await asyncio.to_thread(self._sum)
 
-    def _order(self, part: PeriodPart, before: BookDate) -> None:
+    def _order(self, before: BookDate) -> PeriodPart:
         engine, currency = self._engine, {"currency": self._currency}
         currencies = [of for (of,) in engine.run("pricing currencies")]
         add_rates(engine, self._period, self._currency, self._terms, currencies)
         engine.run("new payers", currency)
         engine.run("new tariffs", currency)
-        _place_dimension_sets(engine)
-        numbers = {"before": before, "sets": self._sets, "rows": self.rows}
-        self._sets += engine.run(
-            "order dimension sets",
-            numbers | currency | {"file": str(engine.folder / part.dimension_sets)},
-            dimensions=column_list(DIMENSIONS),
-        )[0][0]
-        self.rows += engine.run("order charges", numbers | {"file": str(engine.folder / part.charges)})[0][0]
+        part = self._parts.next(has_new_sets=_place_dimension_sets(engine))
+        if part.sets == part.number:
+            file = str(engine.folder / part.dimension_sets)
+            engine.run("order dimension sets", currency | {"file": file}, dimensions=column_list(DIMENSIONS))
+        values = {"before": before, "rows": self.rows, "file": str(engine.folder / part.charges)}
+        self.rows += engine.run("order charges", values)[0][0]
+        return part
 
     def _sum(self) -> None:
         self._engine.run("sum payers", relation="charges")
@@ -95,15 +92,16 @@ class UsageArranger:
             self._engine.run("sum usage by date")
 
 
-def _place_dimension_sets(engine: PeriodEngine) -> None:
+def _place_dimension_sets(engine: PeriodEngine) -> bool:
     """Put the dimension sets of what is staged into their order, and forget all others, unless none is new."""
     if not engine.run("unplaced dimension sets")[0][0]:
-        return
+        return False
     sorted_front = ", ".join(f"\"{name}\", 'ASC NULLS LAST'" for name in FRONT)
     count = engine.run("find places", sorted_front=sorted_front, back=column_list(BACK))[0][0]
     for first in range(1, count + 1, SETS_AT_ONCE):
         engine.run("put in place", {"first": first, "last": first + SETS_AT_ONCE - 1})
     engine.run("keep what is in place")
+    return True
 
 
 def arrange_non_usage(engine: PeriodEngine, currency: str, rows: int) -> None:

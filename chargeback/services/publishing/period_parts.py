@@ -1,7 +1,7 @@
 """The usage of a period in parts of some whole dates each, of which one at a time is shown to the statements."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,13 +12,15 @@ from chargeback.services.publishing.work_files import WorkFiles
 
 @dataclass(frozen=True, slots=True)
 class PeriodPart:
-    """The charges of some consecutive dates, and the dimension sets that they have.
+    """The charges of some consecutive dates, and a file with their dimension sets, which consecutive parts may share.
 
     Attributes:
         number: 0, 1 …, in the order of the rows.
+        sets: the number of the first part with this file.
     """
 
     number: int
+    sets: int
 
     @property
     def charges(self) -> str:
@@ -28,7 +30,7 @@ class PeriodPart:
     @property
     def dimension_sets(self) -> str:
         """The name of the file with the dimension sets."""
-        return f"dimension-sets-{self.number:05}.parquet"
+        return f"dimension-sets-{self.sets:05}.parquet"
 
     @property
     def names(self) -> tuple[str, str]:
@@ -44,13 +46,17 @@ class PeriodParts:
         self._files = files
         self._all: list[PeriodPart] = []
 
-    def next(self) -> PeriodPart:
-        """The part that comes after those that are there; its files are still to be made in the engine's folder."""
-        return PeriodPart(len(self._all))
+    def next(self, *, has_new_sets: bool) -> PeriodPart:
+        """The part that comes after those that are there; its new files are still to be made in the engine's folder.
+
+        `has_new_sets`: whether it has dimension sets that the part before it does not have.
+        """
+        number = len(self._all)
+        return PeriodPart(number, number if has_new_sets else self._all[-1].sets)
 
     async def add(self, part: PeriodPart) -> None:
         """Keep a part whose files are made."""
-        for name in part.names:
+        for name in _new_names(part, self._all[-1:]):
             await self._files.put(self._engine.folder / name)
         self._all.append(part)
 
@@ -66,8 +72,8 @@ class PeriodParts:
             part = self._all[0]
             async with self.shown(part):
                 yield part
-            await self._files.drop(part.names)
             del self._all[0]
+            await self._files.drop(_new_names(part, self._all[:1]))
 
     @asynccontextmanager
     async def shown(self, part: PeriodPart) -> AsyncIterator[None]:
@@ -77,3 +83,8 @@ class PeriodParts:
                 self._engine.run, "show part", charges=quoted(charges), dimension_sets=quoted(dimension_sets)
             )
             yield
+
+
+def _new_names(part: PeriodPart, neighbours: Sequence[PeriodPart]) -> list[str]:
+    """The names of the files of a part that its neighbours do not have."""
+    return [name for name in part.names if not any(name in other.names for other in neighbours)]

@@ -158,19 +158,17 @@ DROP TABLE known_dimension_sets;
 ALTER TABLE placed_dimension_sets RENAME TO known_dimension_sets
 
 -- name: order dimension sets
+-- Those that are in their places; their numbers hold for all parts until new ones are put in place.
 CREATE OR REPLACE TEMP TABLE ordered_dimension_sets AS
-SELECT CAST($sets + row_number() OVER (ORDER BY place) AS UINTEGER) AS dimension_set, known, payer, front_rank
-FROM known_dimension_sets
-SEMI JOIN (SELECT known_set AS known FROM staged WHERE date < CAST($before AS DATE)) USING (known)
-JOIN payers USING (cost_centre)
+SELECT place AS dimension_set, known, payer, front_rank
+FROM known_dimension_sets JOIN payers USING (cost_centre)
 WHERE currency = $currency;
 -- They lie in their places already. To sort them with all their strings would only take disk: a slice reads those between
 -- two numbers, and finds them soon where they lie together.
 COPY (
     SELECT dimension_set, payer, set_id, {dimensions}
     FROM known_dimension_sets JOIN ordered_dimension_sets USING (known)
-) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480, WRITE_BLOOM_FILTER false);
-SELECT count(*) FROM ordered_dimension_sets
+) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480, WRITE_BLOOM_FILTER false)
 
 -- name: order charges
 -- Where the days of the books are not UTC days, a line has a record on each of two UTC days for one date.

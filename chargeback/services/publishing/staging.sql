@@ -15,14 +15,18 @@ CREATE TABLE known_tariffs (
 CREATE TABLE staged (date DATE, known_set UINTEGER, known_tariff UINTEGER, quantity BIGINT, cost DECIMAL(38, 18))
 
 -- name: show day
--- A dimension set is a line with what the deployment map and the rules made of it; its id is the same in every month.
+-- A dimension set is a line with what the deployment map and the rules made of it; its id is the same in every month. All
+-- charges of a part have the same set, so it is worked out for the first one.
 CREATE OR REPLACE TEMP VIEW read_charges AS
+SELECT * FROM read_parquet({file}, hive_partitioning = false) WHERE {dates};
+CREATE OR REPLACE TEMP TABLE read_parts AS
 SELECT
-    *, md5_number(concat_ws(chr(31), line_id, deployment_type, region, cost_centre, allocation_rule)) AS set_number
-FROM read_parquet({file}, hive_partitioning = false)
-WHERE {dates};
+    line_id, part,
+    md5_number(concat_ws(chr(31), line_id, deployment_type, region, cost_centre, allocation_rule)) AS set_number
+FROM read_charges
+WHERE charge = 1;
 CREATE OR REPLACE TEMP TABLE new_dimension_sets AS
-SELECT DISTINCT set_number FROM read_charges ANTI JOIN known_dimension_sets USING (set_number) WHERE charge = 1;
+SELECT DISTINCT set_number FROM read_parts ANTI JOIN known_dimension_sets USING (set_number);
 SELECT count(*) FROM new_dimension_sets
 
 -- name: add dimension sets
@@ -35,7 +39,8 @@ SELECT
 FROM (
     SELECT set_number, any_value(COLUMNS(* EXCLUDE (set_number)))
     FROM (
-        SELECT set_number, line_id, {columns} FROM read_charges SEMI JOIN new_dimension_sets USING (set_number)
+        SELECT set_number, line_id, {columns}
+        FROM read_charges JOIN read_parts USING (line_id, part) SEMI JOIN new_dimension_sets USING (set_number)
         WHERE charge = 1 AND set_number % $turns = $turn
     )
     GROUP BY set_number
@@ -51,9 +56,12 @@ FROM (
     EXCEPT SELECT * EXCLUDE (known) FROM known_tariffs
 );
 INSERT INTO staged
-SELECT charge_date, sets.known, tariffs.known, quantity, cost
+WITH parts AS MATERIALIZED (
+    SELECT line_id, part, known FROM read_parts JOIN known_dimension_sets USING (set_number)
+)
+SELECT charge_date, parts.known, tariffs.known, quantity, cost
 FROM read_charges AS read
-JOIN known_dimension_sets AS sets USING (set_number)
+JOIN parts USING (line_id, part)
 JOIN known_tariffs AS tariffs
     ON tariffs.pricing_currency = read.pricing_currency
     AND tariffs.meter = read.meter
@@ -73,6 +81,7 @@ CREATE OR REPLACE TABLE staged AS SELECT * FROM staged WHERE date >= CAST($befor
 CHECKPOINT
 
 -- name: drop staging
+DROP TABLE IF EXISTS read_parts;
 DROP TABLE IF EXISTS new_dimension_sets;
 DROP TABLE IF EXISTS ordered_dimension_sets;
 DROP TABLE staged;

@@ -28,9 +28,13 @@ async def _lines(
     engine: PeriodEngine, parts: PeriodParts, period: Month, progress: Progress
 ) -> AsyncIterator[tuple[int, bytes]]:
     yield 0, csv_line(CHARGEBACK_COLUMNS)
-    done = 0
-    async for _ in parts.each():
-        found = await asyncio.to_thread(_prepare, engine)
+    done, printed = 0, -1
+    async for part in parts.each():
+        if part.sets != printed:
+            await asyncio.to_thread(_print_dimension_sets, engine)
+            printed = part.sets
+        await asyncio.to_thread(engine.run, "sum charges")
+        found = await asyncio.to_thread(slices, engine)
         makes = [partial(_write_slice, engine, f"{period},", each) for each in found]
         names = [engine.folder / f"lines-{each.first:012}.csv" for each in found]
         waiting = iter(found)
@@ -53,8 +57,7 @@ async def _lines(
         file.unlink()
 
 
-def _prepare(engine: PeriodEngine) -> list[Slice]:
-    engine.run("sum charges")
+def _print_dimension_sets(engine: PeriodEngine) -> None:
     engine.run(
         "printed dimension sets",
         dimensions=column_list(DIMENSIONS),
@@ -64,7 +67,6 @@ def _prepare(engine: PeriodEngine) -> list[Slice]:
         front_cells=", ".join(f'cell("{name}")' for name in FRONT),
         back_cells=", ".join(f'cell("{name}")' for name in BACK),
     )
-    return slices(engine)
 
 
 def _write_slice(engine: PeriodEngine, start: str, rows: Slice, file: Path) -> None:
