@@ -10,6 +10,8 @@ from chargeback.recognising import Recognising
 if TYPE_CHECKING:
     from chargeback.services.closing.approve_period import Approver
     from chargeback.services.closing.close_period import Closer
+    from chargeback.services.closing.explain_corrections import MonthCorrections
+    from chargeback.services.closing.find_obstacles import ClosingOutlook
     from chargeback.services.closing.finish_days import ClosingBooks
     from chargeback.services.closing.publish_drafts import Drafts
     from chargeback.services.closing.publish_period import Publisher
@@ -81,6 +83,20 @@ class Bookkeeping(Recognising):
         from chargeback.services.closing.close_period import Closer
 
         return Closer(self.closing_books, self.reports, self.closed_reports, self.publisher, self.hub)
+
+    @cached_property
+    def closing_outlook(self) -> "ClosingOutlook":
+        """Tells what keeps a period from closing."""
+        from chargeback.services.closing.find_obstacles import ClosingOutlook
+
+        return ClosingOutlook(self.closing_books, self.reports)
+
+    @cached_property
+    def month_corrections(self) -> "MonthCorrections":
+        """Tells which closed periods a period corrects."""
+        from chargeback.services.closing.explain_corrections import MonthCorrections
+
+        return MonthCorrections(self.periods, self.catalogues, self.reports, self.closed_reports)
 
     @cached_property
     def publisher(self) -> "Publisher":

@@ -175,6 +175,7 @@ class Container(Bookkeeping):
 
         works = OperationWorks(
             self.closer,
+            self.drafts,
             self.journals,
             self.ledger,
             self.reconciler,

@@ -9,7 +9,7 @@ from chargeback.api.costs import analytics, comparison, figures, open_usage, own
 from chargeback.api.documentation import router as documentation
 from chargeback.api.machines import machine_api
 from chargeback.api.outlook import alerts, explanations, forecasts
-from chargeback.api.periods import files, months
+from chargeback.api.periods import corrections, files, months, obstacles, reconciliations
 from chargeback.api.repairs import set_aside
 from chargeback.bootstrap import Container
 
@@ -21,7 +21,7 @@ def http_api(container: Container) -> FastAPI:
         api.include_router(routes.router(container), prefix="/api/v1")
     for routes in (definitions, standing, rules, predictions, months, files, operation_routes, prices):
         api.include_router(routes.router(container), prefix="/api/v1")
-    for routes in (forecasts, explanations, alerts, set_aside):
+    for routes in (forecasts, explanations, alerts, set_aside, obstacles, corrections, reconciliations):
         api.include_router(routes.router(container), prefix="/api/v1")
     api.include_router(documentation.router(api), prefix="/api/v1")
     return api

@@ -5,13 +5,14 @@ what stands on a page is what a program would be told.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeback.api.errors import ErrorAnswer, ErrorText
@@ -94,8 +95,8 @@ class ApiClient:
         headers |= {"repeatability-request-id": key} if key else {}
         return await self._answer(self._scope(method, path, None, headers), msgspec.json.encode(content or {}))
 
-    def passed_on(self, path: str, parameters: Parameters | None = None, accept: str = "*/*") -> "PassedOn":
-        """A response that is the API's own, as it comes: for files."""
+    def passed_on(self, path: str, parameters: Parameters | None = None, accept: str = "*/*") -> Response:
+        """A response that is the API's own, as it comes: for files. A refusal becomes a page."""
         headers = {"accept": accept}
         for name in ("range", "if-range", "if-none-match"):
             if name in self._request.headers:
@@ -146,16 +147,38 @@ class ApiClient:
         return answer
 
 
-class PassedOn:
-    """An ASGI response that the API itself writes."""
+_PASSED_ON = (416,)
+"""Refusals that are for the browser and not for people."""
+
+
+class PassedOn(Response):
+    """An ASGI response that the API itself writes; raises `ApiRefused` before anything is sent where it refuses."""
 
     def __init__(self, api: ASGIApp, inner: Scope) -> None:
+        super().__init__()
         self._api = api
         self._inner = inner
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Answer with what the API answers."""
-        await self._api(self._inner, receive, send)
+        refused: ApiAnswer | None = None
+
+        async def pass_on(message: Message) -> None:
+            nonlocal refused
+            if refused is not None:
+                refused = replace(refused, body=refused.body + message.get("body", b""))
+            elif (
+                message["type"] == "http.response.start"
+                and message["status"] >= 400
+                and message["status"] not in _PASSED_ON
+            ):
+                refused = ApiAnswer(message["status"], Headers(raw=list(message["headers"])), b"")
+            else:
+                await send(message)
+
+        await self._api(self._inner, receive, pass_on)
+        if refused is not None:
+            raise _refused(refused)
 
 
 def _refused(answer: ApiAnswer) -> ApiRefused:

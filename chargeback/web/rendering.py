@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from chargeback.domain.access.app_roles import AppRole
 from chargeback.domain.money.currencies import minor_unit_decimals
@@ -72,6 +72,7 @@ def _environment() -> jinja2.Environment:
         "sentence": sentence,
         "as_percent": as_percent,
         "price_unit": price_unit,
+        "coded": coded,
     }
     environment.globals |= {"asset": asset_path, "percent": percent, "svg": Markup, "label": label, "link": link}
     return environment
@@ -97,6 +98,14 @@ def sentence(text: str) -> str:
 def as_percent(ratio: str) -> str:
     """A ratio, as a percentage with one decimal."""
     return percent(Decimal(ratio), Decimal(1))
+
+
+def coded(text: str) -> Markup:
+    """Text in which what stands between backticks is shown as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one is left over, so none is a pair for sure
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
 
 
 def headline(value: str | Decimal | None, currency: str, *, plus: bool = False) -> str:

@@ -13,10 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chargeback.api.surroundings import Surroundings
 from chargeback.web import sign_in
-from chargeback.web.pages import explore, overview
+from chargeback.web.api_client import ApiRefused
+from chargeback.web.pages import explore, log, month_acts, months, operations, overview, repairs
 from chargeback.web.rendering import asset, asset_path
 from chargeback.web.sections import MY_USAGE_SECTION, first_section
-from chargeback.web.visits import Pages, Visit, failed_page, not_found_page, refused_page
+from chargeback.web.visits import Pages, Visit, failed_page, not_found_page, refused_by_api_page, refused_page
 
 if TYPE_CHECKING:
     from chargeback.bootstrap import Container
@@ -59,9 +60,15 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
         *sign_in.routes(shared),
         *overview.routes(shared),
         *explore.routes(shared),
+        *months.routes(shared),
+        *month_acts.routes(shared),
+        *operations.routes(shared),
+        *log.routes(shared),
+        *repairs.routes(shared),
     ]
     around = [Middleware(Surroundings, answer_failure=failed_page)]
-    pages = Starlette(routes=routes, middleware=around, exception_handlers={HTTPException: _refused})
+    refusing = {HTTPException: _refused, ApiRefused: _refused_by_api}
+    pages = Starlette(routes=routes, middleware=around, exception_handlers=refusing)
     pages.router.redirect_slashes = False
     return _Guarded(pages)
 
@@ -81,6 +88,11 @@ async def _serve_asset(request: Request) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return refused_page(request, error.status_code, error.detail)
+
+
+async def _refused_by_api(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiRefused)
+    return refused_by_api_page(request, error)
 
 
 class _Guarded:

@@ -99,6 +99,7 @@ class Pages:
                 return error_page(request, 403, FOREIGN_FORM, signed_in)
             if not section.is_seen_by(signed_in.who):
                 return error_page(request, 404, _NOT_SEEN, signed_in)
+            request.state.signed_in, request.state.section = signed_in, section
             visit = Visit(request, signed_in, ApiClient(self._api, request, signed_in.who), form)
             found = await answer(visit)
         except ApiRefused as error:
@@ -141,6 +142,12 @@ def not_found_page(request: Request) -> Response:
 def refused_page(request: Request, status: int, reason: str) -> Response:
     """For a request that no page can answer: an unknown path, a form that is too large."""
     return not_found_page(request) if status == 404 else error_page(request, status, ErrorText("Refused", reason))
+
+
+def refused_by_api_page(request: Request, error: ApiRefused) -> Response:
+    """For what the API refuses when it is about to give a file."""
+    signed_in, section = getattr(request.state, "signed_in", None), getattr(request.state, "section", None)
+    return error_page(request, error.status, error.error, signed_in, error.request_id, section)
 
 
 def failed_page(request: Request, error: Exception) -> Response:

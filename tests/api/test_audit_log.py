@@ -1,5 +1,7 @@
 """Auditors read the audit log in pages; for others it is not there; and each reading is in it."""
 
+import csv
+import io
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from chargeback.api import audit_log
 from chargeback.domain.access.app_roles import AppRole
 from chargeback.domain.access.requester import RowScope
 from chargeback.domain.audit_log.acts import Act
+from chargeback.domain.audit_log.entry import hash_of
 from chargeback.services.audit_log.audit_log import AuditLog
 from tests.support.audit_log import KIM, NOW, entries_in, ticking
 from tests.support.people import as_person, client_of, person, small_api
@@ -93,3 +96,43 @@ async def test_for_those_who_may_not_read_it_there_is_no_log() -> None:
 
 async def test_a_text_that_is_no_time_is_refused() -> None:
     assert (await (await LogApi().fill()).get("/api/v1/audit-log?since=yesterday"))[0] == 400
+
+
+async def test_an_entry_says_its_hash_and_whether_it_fits_those_beside_it() -> None:
+    api = await LogApi().fill()
+    kept = api.entries.documents
+
+    whole = [(await api.get(f"/api/v1/audit-log/{number}"))[1] for number in (1, 3, 6)]
+    text = kept["000000000003"]["text"].replace("day:b", "day:x")
+    kept["000000000003"] = {**kept["000000000003"], "text": text}
+    changed = [(await api.get(f"/api/v1/audit-log/{number}"))[1]["whole"] for number in (2, 3, 4)]
+    kept["000000000003"] = {**kept["000000000003"], "hash": hash_of(text)}
+    rewritten = [(await api.get(f"/api/v1/audit-log/{number}"))[1]["whole"] for number in (2, 3, 4)]
+
+    assert [each["whole"] for each in whole] == [True, True, True]
+    assert whole[1]["hash"] == hash_of(text.replace("day:x", "day:b"))
+    assert changed == [True, False, True]
+    assert rewritten == [True, False, False]
+
+
+async def test_reads_are_left_out_where_nobody_asks_for_them() -> None:
+    api = await LogApi().fill()
+    await api.get(f"/api/v1/audit-log?since={NOW.date()}")
+
+    _, found = await api.get(f"/api/v1/audit-log?since={NOW.date()}&reads=false")
+
+    assert [each["number"] for each in found["value"]] == [6, 5, 4, 3, 2, 1]
+
+
+async def test_the_log_is_a_file_with_a_line_for_each_act_and_each_read() -> None:
+    api = await LogApi().fill()
+    await api.get("/api/v1/audit-log/3")
+
+    answer = await api.client.get(
+        f"/api/v1/audit-log?since={NOW.date()}", headers=as_person("eve") | {"Accept": "text/csv"}
+    )
+
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert [row["act"] for row in rows] == ["getAuditEntry", *["events.replay"] * 6]
+    assert rows[1] | {"number": "6", "target": "day:c", "name": "Kim Ito", "outcome": "done"} == rows[1]

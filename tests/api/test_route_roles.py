@@ -36,7 +36,8 @@ NEEDS: dict[str, Permission | None] = {
         (
             "listBudgets", "getBudget", "getBudgetStatus", "listBudgetChanges", "listBudgetOverrides",
             "listBudgetRules", "getBudgetRule", "getBudgetStatuses", "listBudgetViolations", "predictBudget",
-            "listPeriods", "getPeriod", "getForecast", "listAnomalies", "explainAmount", "listAlerts", "getAlert",
+            "listPeriods", "getPeriod", "listObstacles", "getReconciliation", "listCorrections", "getForecast",
+            "listAnomalies", "explainAmount", "listAlerts", "getAlert",
         ),
         COSTS,
     ),
@@ -45,7 +46,10 @@ NEEDS: dict[str, Permission | None] = {
         Permission.CHANGE_BUDGETS,
     ),
     **dict.fromkeys(
-        ("approvePeriod", "withdrawApproval", "closePeriod", "correctPeriod", "trueUpPeriod", "removeTrueUp"),
+        (
+            "approvePeriod", "withdrawApproval", "closePeriod", "correctPeriod", "trueUpPeriod", "removeTrueUp",
+            "publishDraft", "reconcilePeriod",
+        ),
         Permission.CHANGE_PERIODS,
     ),
     **dict.fromkeys(("listFiles", "downloadFile"), Permission.DOWNLOAD_FILES),

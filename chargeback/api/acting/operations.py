@@ -32,7 +32,8 @@ class OperationAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         status: `NotStarted`, `Running`, `Succeeded` or `Failed`.
-        by: who asked for it.
+        by: who asked for it; `reason`: why; `override`: in spite of what speaks against it.
+        tries: how often it was begun; more than once where a run was killed.
         result: what came of it, once it succeeded.
         error: why it failed.
     """
@@ -41,7 +42,10 @@ class OperationAnswer(msgspec.Struct, frozen=True, rename="camel"):
     kind: OperationKind
     period: str
     by: str
+    reason: str
+    override: bool
     status: str
+    tries: int
     created_at: datetime
     changed_at: datetime
     result: dict[str, str]
@@ -56,7 +60,10 @@ def told(operation: OperationRecord) -> OperationAnswer:
         order.kind,
         order.period,
         order.by,
+        order.reason,
+        order.override,
         operation.state.value,
+        operation.tries,
         operation.asked_at,
         operation.changed_at,
         operation.result,

@@ -47,6 +47,8 @@ ACTS: Mapping[str, Act] = {
     "correctPeriod": Act.CORRECT_PERIOD,
     "trueUpPeriod": Act.TRUE_UP_PERIOD,
     "removeTrueUp": Act.TRUE_UP_PERIOD,
+    "publishDraft": Act.RUN_JOB,
+    "reconcilePeriod": Act.RUN_JOB,
     "replayQuarantine": Act.REPLAY_EVENTS,
     "retrySetAside": Act.RETRY_SET_ASIDE,
 }

@@ -15,6 +15,7 @@ from chargeback.api.conventions.entity_tags import VARY, require_match, tag_of, 
 from chargeback.api.conventions.people_routes import people_routes
 from chargeback.api.errors import ApiError, not_found
 from chargeback.api.people import Asking, require
+from chargeback.api.periods.month_answers import MonthTelling, PeriodAnswer
 from chargeback.domain.access.permissions import Permission
 from chargeback.domain.access.requester import Requester
 from chargeback.domain.errors import InvalidConfig, NotThere, Superseded
@@ -27,37 +28,6 @@ if TYPE_CHECKING:
     from chargeback.bootstrap import Container
 
 _LARGEST_BODY = 16 * 1024
-
-
-class PeriodEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """Something that was done to a month."""
-
-    what: str
-    at: datetime
-    by: str
-    reason: str
-    overridden: tuple[str, ...]
-
-
-class PeriodAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """A billing month.
-
-    Attributes:
-        state: `open`, `closing` or `closed`; `final`: its files stay as they are for ever.
-        begins, ends: its first moment, and the first that is no more in it, UTC.
-        approved_by: whoever approved its draft; empty where nobody did, or the approval lapsed.
-        manifest: SHA-256 of the final manifest, which names every file with its own; empty until it is closed.
-        history: who did what; empty for whoever does not see all costs.
-    """
-
-    period: str
-    state: str
-    final: bool
-    begins: datetime
-    ends: datetime
-    approved_by: str
-    manifest: str
-    history: tuple[PeriodEvent, ...]
 
 
 class PeriodAnswers(msgspec.Struct, frozen=True):
@@ -91,7 +61,8 @@ def router(container: "Container") -> APIRouter:
         closed = await container.periods.closed()
         names = await container.drafts.open_periods(datetime.now(UTC))
         found = [*closed, *[(await container.periods.get(each))[0] for each in names]]
-        content = PeriodAnswers(tuple([await _told(container, who, each) for each in found]))
+        telling = await MonthTelling.of(container, who)
+        content = PeriodAnswers(tuple(telling.tell(each) for each in found))
         return tagged_answer(request, content)
 
     @routes.get("/periods/{period}", operation_id="getPeriod", responses=answers(PeriodAnswer), summary="Read a month")
@@ -99,9 +70,9 @@ def router(container: "Container") -> APIRouter:
         """How far a month is. Whoever does something to it names this answer's ETag with If-Match."""
         require(who, Permission.READ_COSTS)
         known = (await container.periods.get(month_in_path(period)))[0]
-        tag = await _tag(container, known)
-        content = await _told(container, who, known)
-        return unchanged(request, tag) or json_answer(content, headers={"ETag": tag, **VARY})
+        telling = await MonthTelling.of(container, who)
+        tag = await _tag(container, known, telling)
+        return unchanged(request, tag) or json_answer(telling.tell(known), headers={"ETag": tag, **VARY})
 
     @routes.post(
         "/periods/{period}/approve",
@@ -118,7 +89,7 @@ def router(container: "Container") -> APIRouter:
             known = (await container.periods.get(name))[0]
             is_done = known.approval is not None and (known.approval.by, known.approval.at) == (who.by, now)
             if not is_done:
-                require_match(request, await _tag(container, known))
+                await _require_read(container, request, who, known)
                 known = await container.approver.approve(name, who.by, now, asked.reason)
             return await _answer(container, who, known)
 
@@ -139,7 +110,7 @@ def router(container: "Container") -> APIRouter:
             known = (await container.periods.get(name))[0]
             change = PeriodChange("approval withdrawn", now, who.by, asked.reason)
             if change not in known.history:
-                require_match(request, await _tag(container, known))
+                await _require_read(container, request, who, known)
                 known = await container.approver.withdraw(name, change)
             return await _answer(container, who, known)
 
@@ -155,12 +126,16 @@ _LONG = (
     ("correct", OperationKind.CORRECT, "Rate a closed month again"),
     ("true-up", OperationKind.TRUE_UP, "Set a month's true-up to its invoice"),
     ("remove-true-up", OperationKind.REMOVE_TRUE_UP, "Take a month's true-up back"),
+    ("publish", OperationKind.PUBLISH, "Write the draft of a month again"),
+    ("reconcile", OperationKind.RECONCILE, "Compare a month with its invoice"),
 )
 _TEXTS = {
     OperationKind.CLOSE: "Close a month, so that its files are final. What comes later is a correction.",
     OperationKind.CORRECT: "Rate a closed month with what is in force; what differs becomes corrections. Say why.",
     OperationKind.TRUE_UP: "Charge what the provider's invoice has beyond the books of a month.",
     OperationKind.REMOVE_TRUE_UP: "Charge nothing beyond the books of a month any more.",
+    OperationKind.PUBLISH: "Write the files of an open month as its books are now. A timer does it each day.",
+    OperationKind.RECONCILE: "Compare a month with the newest export of its invoice. A timer does it each day.",
 }
 
 
@@ -173,7 +148,7 @@ def _add_long(routes: APIRouter, container: "Container", path: str, kind: Operat
         async def do(now: datetime, key: str) -> Response:
             if not (key and await _is_known(container, key)):
                 known = (await container.periods.get(name))[0]
-                require_match(request, await _tag(container, known))
+                await _require_read(container, request, who, known)
                 _require_possible(kind, known)
             return await begin(
                 container,
@@ -214,6 +189,8 @@ def _require_possible(kind: OperationKind, known: BillingPeriod) -> None:
     if kind is OperationKind.CLOSE and known.state is PeriodState.CLOSED and known.is_filed:
         message = f"{known.month} is closed: what comes later is a correction in the oldest open month"
         raise ApiError(409, "PeriodClosed", message)
+    if kind is OperationKind.PUBLISH and known.state is PeriodState.CLOSED:
+        raise ApiError(409, "PeriodClosed", f"{known.month} is closed: its files stay as they are")
     if kind is OperationKind.CORRECT and known.state is not PeriodState.CLOSED:
         raise ApiError(409, "PeriodOpen", f"{known.month} is {known.state}: it is rated again by itself")
 
@@ -239,25 +216,17 @@ def month_in_path(text: str) -> Month:
         raise not_found() from None
 
 
-async def _tag(container: "Container", known: BillingPeriod) -> str:
-    return tag_of(["period", msgspec.json.encode(known).decode(), await true_up_digest(container.control, known.month)])
+async def _tag(container: "Container", known: BillingPeriod, telling: MonthTelling) -> str:
+    """Names a month as it was told; it changes with its record, its true-up, its invoice and the configuration."""
+    true_up = await true_up_digest(container.control, known.month)
+    return tag_of(["period", msgspec.json.encode(known).decode(), true_up, telling.basis_of(known)])
+
+
+async def _require_read(container: "Container", request: Request, who: Requester, known: BillingPeriod) -> None:
+    """Refuse whoever has not read the month as it is."""
+    require_match(request, await _tag(container, known, await MonthTelling.of(container, who)))
 
 
 async def _answer(container: "Container", who: Requester, known: BillingPeriod) -> Response:
-    return json_answer(await _told(container, who, known), headers={"ETag": await _tag(container, known)})
-
-
-async def _told(container: "Container", who: Requester, known: BillingPeriod) -> PeriodAnswer:
-    begins, ends = (await container.catalogues.current()).calendar.bounds(known.month)
-    approval = known.approval
-    history = known.history if who.scope.everything else ()
-    return PeriodAnswer(
-        period=known.month,
-        state=known.state.value,
-        final=known.state is PeriodState.CLOSED and known.is_filed,
-        begins=begins,
-        ends=ends,
-        approved_by=approval.by if who.scope.everything and approval and not approval.lapsed else "",
-        manifest=known.manifest if known.state is PeriodState.CLOSED else "",
-        history=tuple(PeriodEvent(each.what, each.at, each.by, each.reason, each.overridden) for each in history),
-    )
+    telling = await MonthTelling.of(container, who)
+    return json_answer(telling.tell(known), headers={"ETag": await _tag(container, known, telling)})

@@ -4,7 +4,7 @@ While it is open its files are drafts. An attempt at closing makes it `closing`;
 An attempt that succeeds makes it `closed`, and from then on every change is a correction in a later period.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ import msgspec
 
 from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.periods.approval import Approval
+from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
 
@@ -108,21 +109,33 @@ def refusals(status: ClosingStatus, now: datetime, *, by_timer: bool, remedy: st
 
     `remedy`: what to do about days that were not audited.
     """
-    reasons = []
+    return [reason for _, reason in firm_obstacles(status, now, by_timer=by_timer, remedy=remedy)]
+
+
+def firm_obstacles(
+    status: ClosingStatus, now: datetime, *, by_timer: bool, remedy: str
+) -> Iterator[tuple[ObstacleKind, str]]:
+    """The same with the kind of each."""
     if now < status.ends:
-        reasons.append(f"it ends at {_minute(status.ends)}; until then it is open")
+        yield ObstacleKind.NOT_OVER, f"it ends at {_minute(status.ends)}; until then it is open"
     elif by_timer and now < status.grace_ends:
-        reasons.append(f"its grace period ends at {_minute(status.grace_ends)}; before that only a person closes it")
+        yield (
+            ObstacleKind.NOT_OVER,
+            f"its grace period ends at {_minute(status.grace_ends)}; before that only a person closes it",
+        )
     if status.oldest < status.period:
-        reasons.append(f"{status.oldest} is not closed yet, and periods close in order: close {status.oldest} first")
+        yield (
+            ObstacleKind.ORDER,
+            f"{status.oldest} is not closed yet, and periods close in order: close {status.oldest} first",
+        )
     if status.oldest > status.period:
-        reasons.append(
-            f"it lies before {status.oldest}, where the open books begin: usage of that time is a correction there"
+        yield (
+            ObstacleKind.ORDER,
+            f"it lies before {status.oldest}, where the open books begin: usage of that time is a correction there",
         )
     if status.unaudited:
         named = ", ".join(status.unaudited)
-        reasons.append(f"not audited since it ended: {named}; {remedy}")
-    return reasons
+        yield ObstacleKind.UNAUDITED, f"not audited since it ended: {named}; {remedy}"
 
 
 def begun(period: BillingPeriod, attempt: str, version: str, change: PeriodChange) -> BillingPeriod:

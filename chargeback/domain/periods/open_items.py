@@ -16,6 +16,7 @@ from typing import NamedTuple
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import EXACT, ZERO, round_total, to_text, total
 from chargeback.domain.money.exact import cost as cost_of
+from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.rating.usage_record import RecordPart, UsageRecord
 from chargeback.domain.terms.terms import ClosingRules
 from chargeback.domain.time.effective import Effective
@@ -100,6 +101,7 @@ class OpenItems:
 class Excess(NamedTuple):
     """Why open items keep a period open: which they are, what to do about them, and how much there is of each."""
 
+    kind: ObstacleKind
     fact: str
     remedy: str
     parts: Mapping[str, int]
@@ -144,6 +146,7 @@ def _worth(
         return
     amount = "nobody can say how much" if worth is None else f"about {_money(worth)} {currency}"
     yield Excess(
+        ObstacleKind.UNSETTLED if state is LineState.UNSETTLED else ObstacleKind.UNPRICED,
         f"what is {state} is worth {amount}; allowed are {to_text(limit)} {currency}",
         remedy,
         {f"{state} amount": _cents(worth)},
@@ -154,6 +157,7 @@ def _estimated(items: OpenItems, rules: ClosingRules, currency: str, remedy: str
     of_cost = EXACT.multiply(items.cost, EXACT.multiply(rules.estimated_percent, Decimal("0.01")))
     if items.estimated > max(of_cost, rules.estimated_amount):
         yield Excess(
+            ObstacleKind.ESTIMATED,
             f"{_money(items.estimated)} {currency} of {_money(items.cost)} rest on estimates; allowed are"
             f" {to_text(rules.estimated_percent)} % or {to_text(rules.estimated_amount)} {currency}",
             remedy,
@@ -173,6 +177,7 @@ def _cents(amount: Decimal | None) -> int:
 def _unsettled(items: OpenItems, rules: ClosingRules, remedy: str) -> Iterator[Excess]:
     if _is_beyond(items.unsettled, items.requests, rules.unsettled_percent):
         yield Excess(
+            ObstacleKind.UNSETTLED,
             f"{_share(items.unsettled, items.requests)} unsettled: calls whose usage is not known;"
             f" allowed are {rules.unsettled_percent} %",
             remedy,
@@ -187,6 +192,7 @@ def _unpriced(items: OpenItems, rules: ClosingRules, remedy: str) -> Iterator[Ex
         )
         more = f" and {len(items.lacking) - _NAMED} more" if len(items.lacking) > _NAMED else ""
         yield Excess(
+            ObstacleKind.UNPRICED,
             f"{_share(items.unpriced, items.requests)} unpriced: {named}{more}; allowed are {rules.unpriced_percent} %",
             remedy,
             {LineState.UNPRICED.value: items.unpriced}

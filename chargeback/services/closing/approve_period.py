@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import msgspec
-
 from chargeback.domain.errors import ApprovalRefused
 from chargeback.domain.periods.approval import (
     Approval,
@@ -27,11 +25,12 @@ from chargeback.domain.periods.lifecycle import (
     lapsed,
     withdrawn,
 )
-from chargeback.domain.reports.layout import charges_path, manifest_path
+from chargeback.domain.reports.layout import charges_path
 from chargeback.domain.reports.manifest import Deed, Manifest
 from chargeback.domain.terms.approvals import needs_approval
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.deeds_of_period import Deeds, doers
+from chargeback.services.closing.file_period import draft_manifest
 from chargeback.services.closing.lineage import lineage_of
 from chargeback.services.closing.remedies import APPROVE, AUDIT
 from chargeback.services.periods.periods import Periods
@@ -65,7 +64,7 @@ class Approver:
         """
         known, token = await self.periods.get(period)
         version = await self.catalogues.version()
-        made = await self._draft(period)
+        made = await draft_manifest(period, self.reports)
         deeds = await Deeds(self.periods.control, self.catalogues).to(period, version)
         faults = [
             *([name_fault(by)] if name_fault(by) else []),
@@ -100,13 +99,6 @@ class Approver:
         after = withdrawn(known, change)
         await self.periods.swap(after, token)
         return after
-
-    async def _draft(self, period: Month) -> Manifest | None:
-        path = manifest_path(period)
-        if path not in await self.reports.paths(path):
-            return None
-        content = b"".join([piece async for piece in self.reports.read(path)])
-        return msgspec.json.decode(content, type=Manifest)
 
     async def _not_now(self, known: BillingPeriod, version: Version, now: datetime) -> list[str]:
         period, calendar = known.month, version.catalogue.calendar

@@ -2,6 +2,7 @@
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import to_text
+from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.periods.open_items import Excess
 from chargeback.domain.rating.promises import Expired, promised_until
 from chargeback.domain.time.months import Month
@@ -18,6 +19,7 @@ async def expired_promises(books: Books, period: Month, catalogue: Catalogue) ->
         return []
     return [
         Excess(
+            ObstacleKind.PROMISE,
             f"{to_text(expired.cost)} {catalogue.currency} were rated after what the provider promised had ended:"
             f" {expired.named}",
             "read the prices again, then end their entries or move promisedUntil, and `config apply`",

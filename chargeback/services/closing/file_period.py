@@ -126,6 +126,15 @@ async def manifest_of(period: BillingPeriod, reports: Reports) -> Manifest:
     return msgspec.json.decode(await _manifest(period, reports), type=Manifest)
 
 
+async def draft_manifest(period: Month, drafts: Reports) -> Manifest | None:
+    """The manifest of the latest draft of a period; None where there is none."""
+    path = manifest_path(period)
+    if path not in await drafts.paths(path):
+        return None
+    content = b"".join([piece async for piece in drafts.read(path)])
+    return msgspec.json.decode(content, type=Manifest)
+
+
 async def _manifest(period: BillingPeriod, reports: Reports) -> bytes:
     path = manifest_path(period.month)
     content = b"".join([piece async for piece in reports.read(path)])

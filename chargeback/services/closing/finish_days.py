@@ -9,6 +9,7 @@ from decimal import Decimal
 from chargeback.domain.errors import ClosingRefused
 from chargeback.domain.money.exact import EXACT
 from chargeback.domain.periods.lifecycle import ClosingStatus, refusals
+from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.periods.open_items import Excess, OpenItems, beyond_tolerance, dearest_prices
 from chargeback.domain.terms.terms import age_of, rates_of
 from chargeback.domain.time.calendar import Calendar
@@ -78,7 +79,7 @@ class ClosingBooks:
         `accepted`: what the override was found to cover before. Raises `ClosingRefused` with every reason at once.
         """
         version = await self.catalogues.version()
-        calendar, rules, card = version.catalogue.calendar, version.terms.closing, version.catalogue.currency
+        calendar, rules = version.catalogue.calendar, version.terms.closing
         ends = calendar.bounds(period)[1]
         oldest = (await self.periods.open_periods(request.now, calendar))[0]
         status = ClosingStatus(period, ends, ends + rules.grace, oldest)
@@ -93,17 +94,9 @@ class ClosingBooks:
         _, unsigned = await signatures_of(self.periods, self.catalogues, period, version, closer)
         reasons += unsigned
         found = await self._open_items(period, calendar)
-        open_items = beyond_tolerance(
-            found, rules, dearest_prices(version.catalogue, calendar.time_of(period)), card, REMEDY_OF_STATE
-        )
-        items = [
-            *left,
-            *open_items,
-            *await expired_promises(self.books, period, version.catalogue),
-            *await against_invoice(self.control, period, version.terms.reconciliation),
-        ]
+        items = [*left, *await self.excess(period, version, found)]
         # Whoever closes by hand has looked at the rate, so its age only goes on the record.
-        old_rates = [*_old_rates(period, version)]
+        old_rates = [*old_exchange_rates(period, version)]
         if request.by_timer:
             items, old_rates = [*items, *old_rates], []
         if reasons or (items and not request.override):
@@ -113,6 +106,16 @@ class ClosingBooks:
             accepted.require_no_more(period, items)
         known = [*items, *old_rates]
         return Accepted(tuple(each.fact for each in known), {k: n for each in known for k, n in each.parts.items()})
+
+    async def excess(self, period: Month, version: Version, found: OpenItems) -> list[Excess]:
+        """What is beyond the tolerance of a period, by its open items, its prices and its invoice."""
+        catalogue = version.catalogue
+        dearest = dearest_prices(catalogue, catalogue.calendar.time_of(period))
+        return [
+            *beyond_tolerance(found, version.terms.closing, dearest, catalogue.currency, REMEDY_OF_STATE),
+            *await expired_promises(self.books, period, catalogue),
+            *await against_invoice(self.control, period, version.terms.reconciliation),
+        ]
 
     async def finish(self, period: Month, now: datetime) -> "Finished":
         """Audit what was not audited since the period ended, post what is still counted."""
@@ -131,13 +134,18 @@ class ClosingBooks:
         for day in await self.auditor.unaudited_days(days, ends):
             if day not in marked:
                 faults.setdefault(f"audit {day}", "the audit left the day as it is")
-        undone = [_left(f"not done since it ended: {what}: {reason}", {what: 1}) for what, reason in faults.items()]
-        return Finished([*undone, *await self._set_aside(period, days)], tuple(marked))
+        undone = [
+            _left(ObstacleKind.UNAUDITED, f"not done since it ended: {what}: {reason}", {what: 1})
+            for what, reason in faults.items()
+        ]
+        return Finished([*undone, *await self.left_aside(period, days)], tuple(marked))
 
-    async def _set_aside(self, period: Month, days: Sequence[UtcDay]) -> list[Excess]:
+    async def left_aside(self, period: Month, days: Sequence[UtcDay]) -> list[Excess]:
+        """What was set aside of a period and its days, as far as the books lack it."""
         found = await SetAside(self.control).of_days({*days, period})
         return [
             _left(
+                ObstacleKind.SET_ASIDE,
                 f"set aside by {each.stage} of {each.day}: {each.count} parts,"
                 f" such as {next(iter(each.parts.items()), ('', ''))}",
                 {f"{each.stage} {each.day} {part}": 1 for part in each.digests()},
@@ -147,17 +155,23 @@ class ClosingBooks:
         ]
 
     async def _open_items(self, period: Month, calendar: Calendar) -> OpenItems:
-        """The usage of a period that cannot be billed exactly yet; reads only the records of days that have any."""
+        """The usage of a period that cannot be billed exactly yet."""
         items = OpenItems()
         for day in calendar.utc_days(period):
-            total = await self._sums(day)
-            is_whole = all(date.startswith(period) for date in calendar.dates(day))
-            if total and is_whole and not any(state in total["states"] for state in _NOT_BILLED_EXACTLY):
-                items.requests += total["quantities"].get(Meter.REQUESTS.value, 0)
-                items.cost = EXACT.add(items.cost, Decimal(total["cost"]))
-                continue
-            async for page in self.books.records(day):
-                items.add(page, period)
+            items.merge(await self.open_items_of(day, period, calendar))
+        return items
+
+    async def open_items_of(self, day: UtcDay, period: Month, calendar: Calendar) -> OpenItems:
+        """That of one day; reads its records only where it has any."""
+        items = OpenItems()
+        total = await self._sums(day)
+        is_whole = all(date.startswith(period) for date in calendar.dates(day))
+        if total and is_whole and not any(state in total["states"] for state in _NOT_BILLED_EXACTLY):
+            items.requests += total["quantities"].get(Meter.REQUESTS.value, 0)
+            items.cost = EXACT.add(items.cost, Decimal(total["cost"]))
+            return items
+        async for page in self.books.records(day):
+            items.add(page, period)
         return items
 
     async def _sums(self, day: UtcDay) -> Document | None:
@@ -220,15 +234,17 @@ def _is_of_the_books(left: Left) -> bool:
     return left.stage is not Stage.PACK
 
 
-def _left(fact: str, parts: Mapping[str, int]) -> Excess:
-    return Excess(fact, "see `set-aside`; run `audit --day …` after the repair", parts)
+def _left(kind: ObstacleKind, fact: str, parts: Mapping[str, int]) -> Excess:
+    return Excess(kind, fact, "see `set-aside`; run `audit --day …` after the repair", parts)
 
 
-def _old_rates(period: Month, version: Version) -> Iterator[Excess]:
+def old_exchange_rates(period: Month, version: Version) -> Iterator[Excess]:
+    """The exchange rates that are older than allowed."""
     catalogue, terms = version.catalogue, version.terms
     for rate in rates_of(terms, period, catalogue.calendar, catalogue.currency):
         if (age := age_of(rate, period)) > terms.closing.rate_age:
             yield Excess(
+                ObstacleKind.RATE,
                 f"the exchange rate from {rate.from_currency} to {rate.to_currency} is from {rate.date},"
                 f" {age.days} days before the month's end; allowed are {terms.closing.rate_age.days}",
                 "add the month's rate to books.yaml, then `config apply`",

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.money.exact import EXACT, round_total
+from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.periods.open_items import Excess
 from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
@@ -29,6 +30,7 @@ async def against_invoice(
     if compared is None or not compared.is_final:
         return [
             Excess(
+                ObstacleKind.INVOICE,
                 f"its invoice is not complete: {_why(compared)}",
                 f"wait {rules.lag_hours} hours after its end for the export, then `reconcile {period}`",
                 {"invoice": 1},
@@ -49,6 +51,7 @@ def _stale(period: Month, true_up: TrueUp | None, now: Decimal) -> Iterator[Exce
     moved = EXACT.subtract(now, Decimal(true_up.published))
     if moved:
         yield Excess(
+            ObstacleKind.TRUE_UP,
             f"its books changed by {_money(moved)} {true_up.currency} since its true-up was set by {true_up.by}",
             _AGAIN.format(period),
             {"true-up": _cents(moved)},
@@ -65,6 +68,7 @@ def _beyond(
         rest = EXACT.add(EXACT.subtract(rest, Decimal(true_up.amount)), since)
     if rules.exceeded_by(rest, Decimal(compared.invoiced)):
         yield Excess(
+            ObstacleKind.VARIANCE,
             f"the invoice of {_money(Decimal(compared.invoiced))} {compared.currency} is {_money(abs(rest))}"
             f" {'above' if rest > 0 else 'below'} the chargeback; allowed are {rules.percent} % or {rules.absolute}"
             f" {compared.currency}",

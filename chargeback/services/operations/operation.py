@@ -30,6 +30,8 @@ class OperationKind(StrEnum):
     CORRECT = "correctPeriod"
     TRUE_UP = "trueUpPeriod"
     REMOVE_TRUE_UP = "removeTrueUp"
+    PUBLISH = "publishDraft"
+    RECONCILE = "reconcilePeriod"
     REPLAY = "replayQuarantine"
     RETRY = "retrySetAside"
 

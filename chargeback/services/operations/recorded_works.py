@@ -12,6 +12,8 @@ ACT_OF_OPERATION: Mapping[OperationKind, Act] = {
     OperationKind.CORRECT: Act.CORRECT_PERIOD,
     OperationKind.TRUE_UP: Act.TRUE_UP_PERIOD,
     OperationKind.REMOVE_TRUE_UP: Act.TRUE_UP_PERIOD,
+    OperationKind.PUBLISH: Act.RUN_JOB,
+    OperationKind.RECONCILE: Act.RUN_JOB,
     OperationKind.REPLAY: Act.REPLAY_EVENTS,
     OperationKind.RETRY: Act.RETRY_SET_ASIDE,
 }

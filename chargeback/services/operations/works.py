@@ -12,6 +12,7 @@ from chargeback.domain.time.months import Month
 from chargeback.services.closing.close_period import Closer
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.closing.finish_days import ClosingRequest
+from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.journals.make_postings import JournalMaker
 from chargeback.services.operations.operation import OperationKind, OperationRecord
 from chargeback.services.operations.run_operations import OperationWork
@@ -34,6 +35,7 @@ class OperationWorks:
     """
 
     closer: Closer
+    drafts: Drafts
     journals: JournalMaker
     ledger: Ledger
     reconciler: Reconciler
@@ -48,6 +50,8 @@ class OperationWorks:
             OperationKind.CORRECT: self.correct,
             OperationKind.TRUE_UP: self.true_up,
             OperationKind.REMOVE_TRUE_UP: self.remove_true_up,
+            OperationKind.PUBLISH: self.publish,
+            OperationKind.RECONCILE: self.reconcile,
             OperationKind.REPLAY: self.replay_quarantine,
             OperationKind.RETRY: self.retry_set_aside,
         }
@@ -97,6 +101,29 @@ class OperationWorks:
         order, control = operation.order, self.closer.closing_books.control
         was_there = await remove_true_up(control, Month(order.period), by=order.by, now=operation.asked_at)
         return {"period": order.period, "wasThere": str(was_there or operation.tries > 1).lower()}
+
+    async def publish(self, operation: OperationRecord) -> Mapping[str, str]:
+        """Write the draft of a month as the books are now; a closed month stays as it is."""
+        made = await self.drafts.publish(Month(operation.order.period), self.clock())
+        return {
+            "period": made.billing_period,
+            "state": made.state,
+            **{f"total {currency}": total for currency, total in sorted(made.totals.items())},
+        }
+
+    async def reconcile(self, operation: OperationRecord) -> Mapping[str, str]:
+        """Compare a month with the newest export of its invoice."""
+        done = await self.reconciler.reconcile(Month(operation.order.period), None)
+        return {
+            "period": done.period,
+            "run": done.invoice.run.name,
+            "invoiced": to_text(done.found.invoiced),
+            "booked": to_text(done.found.booked),
+            "variance": to_text(done.found.variance),
+            "currency": done.currency,
+            "isComplete": str(done.is_final).lower(),
+            "isTolerated": str(not done.exceeded).lower(),
+        }
 
     async def replay_quarantine(self, _: OperationRecord) -> Mapping[str, str]:
         """Take the events of the quarantine in again."""

@@ -1,0 +1,36 @@
+"""What may keep a billing period from closing, as people tell it apart: each kind has something of its own to do."""
+
+from enum import StrEnum
+
+
+class ObstacleKind(StrEnum):
+    """What keeps a period open."""
+
+    NOT_OVER = "notOver"
+    """It has not ended, or late usage is still expected."""
+    ORDER = "order"
+    """An earlier period has to be closed first, or it lies before the books."""
+    UNAUDITED = "unaudited"
+    """Days of it were not recounted from the ledger since it ended."""
+    APPROVAL = "approval"
+    """Nobody has approved it, or not so that it counts."""
+    SET_ASIDE = "setAside"
+    """Something could not be handled."""
+    UNSETTLED = "unsettled"
+    """Calls wait for their tokens."""
+    UNPRICED = "unpriced"
+    """Usage has no price."""
+    ESTIMATED = "estimated"
+    """Too much of its cost rests on estimates."""
+    PROMISE = "promise"
+    """Prices were used after what the provider promised had ended."""
+    INVOICE = "invoice"
+    """The invoice is not complete."""
+    VARIANCE = "variance"
+    """The invoice and the books differ by more than is tolerated."""
+    TRUE_UP = "trueUp"
+    """The books changed since the true-up was set."""
+    UNVERIFIED = "unverified"
+    """Too much of its cost rests on prices that nobody has verified."""
+    RATE = "rate"
+    """An exchange rate is too old."""

@@ -1,0 +1,160 @@
+"""What could not be handled: what is set aside, what is in quarantine, and having it tried again."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute
+
+from chargeback.api.acting.operation_routes import OperationAnswers
+from chargeback.api.acting.operations import OperationAnswer
+from chargeback.api.errors import ErrorText
+from chargeback.api.repairs.set_aside import QuarantineAnswer, QuarantinedBatch, SetAsideAnswer
+from chargeback.domain.access.permissions import Permission, refusal
+from chargeback.domain.access.requester import Requester
+from chargeback.services.running.set_aside import Stage
+from chargeback.web.api_client import ApiRefused
+from chargeback.web.operation_words import shown_operation
+from chargeback.web.pages.log import tabs
+from chargeback.web.parts import parts
+from chargeback.web.sections import LOG_SECTION
+from chargeback.web.visits import Page, Pages, Visit
+
+_HERE = (400, 409)
+"""Refusals that are said beside the form."""
+
+MOST_BATCHES = 200
+
+_STAGES = {
+    Stage.SETTLE: "giving streams their tokens",
+    Stage.POST: "posting the day",
+    Stage.AUDIT: "recounting the day",
+    Stage.SUMMARISE: "adding the day up",
+    Stage.PACK: "packing the day into a file",
+    Stage.PUBLISH: "writing the files",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Something that is tried again.
+
+    Attributes:
+        of_api: the API's route.
+        empty: what is said where there is nothing to be tried.
+    """
+
+    path: str
+    of_api: str
+    name: str
+    says: str
+    empty: str
+
+
+RETRY = Repair(
+    "retry",
+    "/set-aside/retry",
+    "Try what is set aside again",
+    "Every part of the list is handled again: after a repair it leaves the list, else it stays with its reason.",
+    "Nothing is set aside.",
+)
+REPLAY = Repair(
+    "replay",
+    "/quarantine/replay",
+    "Take quarantined events in again",
+    "Every event is looked at again: what is usable now is counted once, the others stay with their reason.",
+    "Nothing is in quarantine.",
+)
+
+
+def routes(site: Pages) -> list[BaseRoute]:
+    """The lists, one batch, and both forms."""
+    return [
+        site.page(f"{LOG_SECTION.path}/set-aside", LOG_SECTION, _set_aside),
+        site.page(f"{LOG_SECTION.path}/quarantine", LOG_SECTION, _quarantine),
+        site.page(f"{LOG_SECTION.path}/quarantine/{{batch:path}}", LOG_SECTION, _batch),
+        site.page(f"{LOG_SECTION.path}/operations", LOG_SECTION, _operations),
+        *_forms(site, RETRY),
+        *_forms(site, REPLAY),
+    ]
+
+
+def _forms(site: Pages, repair: Repair) -> list[BaseRoute]:
+    async def look(visit: Visit) -> Page:
+        return await _repair(visit, repair)
+
+    async def do(visit: Visit) -> Page | Response:
+        content = {"reason": visit.form.get("reason", "").strip()}
+        try:
+            answer = await visit.api.send("POST", repair.of_api, content, key=visit.form.get("key", ""))
+        except ApiRefused as error:
+            if error.status not in _HERE:
+                raise
+            return await _repair(visit, repair, error)
+        return RedirectResponse(f"{LOG_SECTION.path}/operations/{answer.as_kind(OperationAnswer).id}", 303)
+
+    path = f"{LOG_SECTION.path}/{repair.path}"
+    return [site.page(path, LOG_SECTION, look), site.form(path, LOG_SECTION, do)]
+
+
+def _around(who: Requester, tab: str) -> dict[str, Any]:
+    return {"tab": tab, "may_repair": refusal(who, Permission.REPAIR) is None, **tabs(who)}
+
+
+async def _set_aside(visit: Visit) -> Page:
+    found = await visit.api.ask("/set-aside", SetAsideAnswer)
+    values = {"left": found.value, "stage_words": _stage_words, **_around(visit.who, "set-aside")}
+    return Page("set_aside.html.j2", "Set aside", values)
+
+
+async def _quarantine(visit: Visit) -> Page:
+    found = await visit.api.ask("/quarantine", QuarantineAnswer)
+    values = {"batches": found.value[:MOST_BATCHES], "count": len(found.value), **_around(visit.who, "quarantine")}
+    return Page("quarantine.html.j2", "Quarantine", values)
+
+
+async def _batch(visit: Visit) -> Page:
+    batch = visit.request.path_params["batch"]
+    found = await visit.api.ask(f"/quarantine/{batch}", QuarantinedBatch)
+    values = {"found": found, **_around(visit.who, "quarantine")}
+    return Page("quarantined_batch.html.j2", "Batch in quarantine", values)
+
+
+async def _operations(visit: Visit) -> Page:
+    found = await visit.api.ask("/operations", OperationAnswers)
+    operations = [shown_operation(each) for each in found.value]
+    return Page("operations.html.j2", "Operations", {"operations": operations, **_around(visit.who, "operations")})
+
+
+async def _repair(visit: Visit, repair: Repair, refused: ApiRefused | None = None) -> Page:
+    if refusal(visit.who, Permission.REPAIR) is not None:
+        raise ApiRefused(403, ErrorText("Forbidden", "operators do this: your roles do not allow it"), "")
+    found = await parts(
+        left=visit.api.ask("/set-aside", SetAsideAnswer), quarantine=visit.api.ask("/quarantine", QuarantineAnswer)
+    )
+    values = {
+        "repair": repair,
+        "numbers": _numbers(repair, found),
+        "found": found,
+        "key": str(uuid4()),
+        "reason": visit.form.get("reason", ""),
+        "refused": refused,
+        **_around(visit.who, "set-aside" if repair is RETRY else "quarantine"),
+    }
+    return Page("repair.html.j2", repair.name, values, refused.status if refused else 200)
+
+
+def _numbers(repair: Repair, found: dict[str, Any]) -> str:
+    """How much there is to be tried; empty where there is nothing."""
+    left, quarantine = found["left"].value, found["quarantine"].value
+    if repair is RETRY and left and left.value:
+        days = {each.day for each in left.value}
+        return f"{sum(each.count for each in left.value)} parts of {len(days)} days or months are set aside."
+    if repair is REPLAY and quarantine and quarantine.value:
+        return f"{len(quarantine.value)} batches of events are in quarantine."
+    return ""
+
+
+def _stage_words(stage: str) -> str:
+    return _STAGES[Stage(stage)] if stage in set(Stage) else stage
