@@ -113,7 +113,7 @@ def _of_operators(who: Requester) -> tuple[HelpingStep, ...]:
     if refusal(who, Permission.READ_SET_ASIDE) is not None:
         return ()
     see = HelpingStep("See what it is", "/log/set-aside")
-    return (HelpingStep("Try it again", "/log/retry", is_button=True), see) if _may_repair(who) else (see,)
+    return (HelpingStep("Try it again", "/log/again/set-aside", is_button=True), see) if _may_repair(who) else (see,)
 
 
 def _may_repair(who: Requester) -> bool:

@@ -61,8 +61,8 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
         *overview.routes(shared),
         *explore.routes(shared),
         *months.routes(shared),
-        *month_acts.routes(shared),
         *operations.routes(shared),
+        *month_acts.routes(shared),
         *log.routes(shared),
         *repairs.routes(shared),
     ]

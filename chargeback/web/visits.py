@@ -119,6 +119,11 @@ FOREIGN_FORM = ErrorText(
 _NOT_SEEN = ErrorText("NotFound", "there is no such page, or you may not see it")
 
 
+def no_such_page() -> ApiRefused:
+    """To be raised for a page that is not there, or that somebody may not even know."""
+    return ApiRefused(404, _NOT_SEEN, "")
+
+
 def rendered(request: Request, page: Page, signed_in: SignedIn | None, section: Section | None = None) -> Response:
     """The page as HTML, within the frame that all pages have."""
     sections = [each for each in PAGE_SECTIONS if signed_in is not None and each.is_seen_by(signed_in.who)]

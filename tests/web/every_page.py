@@ -10,8 +10,21 @@ _OWNERS = frozenset({"owner", "voice-owner"})
 _OF_COSTS = _OWNERS | {"finance", "admin", "auditor", "user"}
 _OF_CENTRES = _OWNERS | {"finance", "admin", "auditor"}
 
+_FINANCE = frozenset({"finance", "admin"})
+_AUDITORS = frozenset({"auditor", "admin"})
+_OPERATORS = frozenset({"operator", "admin"})
+
 PAGES: dict[str, tuple[frozenset[str], str]] = {
     "/overview": (_OF_COSTS, f"/overview?month={MONTH}"),
+    "/months": (_OF_COSTS, "/months"),
+    "/months/{period}": (_OF_COSTS, f"/months/{MONTH}"),
+    "/months/{period}/{act}": (_FINANCE, f"/months/{MONTH}/close-in-spite"),
+    "/log": (_AUDITORS | _OPERATORS, "/log?reads=yes"),
+    "/log/{number:int}": (_AUDITORS, "/log/2"),
+    "/log/set-aside": (_AUDITORS | _OPERATORS, "/log/set-aside"),
+    "/log/quarantine": (_AUDITORS | _OPERATORS, "/log/quarantine"),
+    "/log/operations": (_AUDITORS | _OPERATORS, "/log/operations"),
+    "/log/again/{what}": (_OPERATORS, "/log/again/quarantine"),
 }
 """Path of a route → who sees the page, and an address of it."""
 
@@ -22,6 +35,11 @@ NOT_LOOKED_AT = {
     "/signed-in",
     "/signed-out",
     "/welcome",
+    "/months/{period}/files/{name:path}",
+    "/months/operations/{id}",
+    "/log/operations/{id}",
+    "/log/quarantine/{batch:path}",
+    "/log/entries.csv",
 }
 """Routes that show no page to whoever is signed in: they lead to one, or answer with a file. Others look at them."""
 

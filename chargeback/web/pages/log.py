@@ -3,16 +3,16 @@
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from chargeback.api.audit_log import AuditEntryAnswer, AuditLogPage
-from chargeback.domain.access.permissions import Permission, refusal
-from chargeback.domain.access.requester import Requester
 from chargeback.domain.audit_log.acts import Act
 from chargeback.domain.audit_log.entry_filter import EntryFilter
 from chargeback.web.api_client import ApiRefused
+from chargeback.web.log_tabs import reads_log, tabs
 from chargeback.web.log_words import act_words, differences, lines_of
+from chargeback.web.pages.repairs import set_aside_page
 from chargeback.web.parts import part
 from chargeback.web.sections import LOG_SECTION
 from chargeback.web.visits import Page, Pages, Visit
@@ -30,14 +30,9 @@ def routes(site: Pages) -> list[BaseRoute]:
     ]
 
 
-def reads_log(who: Requester) -> bool:
-    """Whether somebody sees the audit log; an operator sees the other pages of the section."""
-    return refusal(who, Permission.READ_AUDIT_LOG) is None
-
-
 async def _listed(visit: Visit) -> Page | Response:
     if not reads_log(visit.who):
-        return RedirectResponse(f"{LOG_SECTION.path}/set-aside", 303)
+        return await set_aside_page(visit)
     filters = _filters(visit)
     cursor = visit.request.query_params.get("cursor", "")
     # A cursor has the filters of the first page in it.
@@ -57,11 +52,6 @@ async def _listed(visit: Visit) -> Page | Response:
         **tabs(visit.who),
     }
     return Page("log.html.j2", "Log", values, 400 if found.error else 200)
-
-
-def tabs(who: Requester) -> dict[str, bool]:
-    """Which pages of the section somebody sees."""
-    return {"sees_log": reads_log(who), "sees_repairs": refusal(who, Permission.READ_SET_ASIDE) is None}
 
 
 def _filters(visit: Visit) -> dict[str, str]:

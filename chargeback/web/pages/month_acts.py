@@ -8,7 +8,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from chargeback.api.acting.operations import OperationAnswer
-from chargeback.api.errors import ErrorText
 from chargeback.api.periods.month_answers import PeriodAnswer
 from chargeback.api.periods.obstacles import ObstacleAnswers
 from chargeback.api.periods.reconciliations import ReconciliationAnswer
@@ -16,7 +15,7 @@ from chargeback.web.api_client import ApiRefused
 from chargeback.web.month_words import may_change, said_state
 from chargeback.web.parts import parts
 from chargeback.web.sections import MONTHS_SECTION
-from chargeback.web.visits import Page, Pages, Visit
+from chargeback.web.visits import Page, Pages, Visit, no_such_page
 
 _HERE = (400, 409, 412, 428)
 """Refusals that are said beside the form; with others there is no form."""
@@ -106,25 +105,29 @@ MONTH_ACTS = (
 )  # fmt: skip
 
 
+_BY_PATH = {act.path: act for act in MONTH_ACTS}
+
+
 def routes(site: Pages) -> list[BaseRoute]:
-    """For each act its page, and where its form is sent to."""
-    return [route for act in MONTH_ACTS for route in _routes(site, act)]
+    """The page of an act, and where its form is sent to."""
+    path = f"{MONTHS_SECTION.path}/{{period}}/{{act}}"
+    return [site.page(path, MONTHS_SECTION, _look), site.form(path, MONTHS_SECTION, _do)]
 
 
-def _routes(site: Pages, act: MonthAct) -> list[BaseRoute]:
-    async def look(visit: Visit) -> Page:
-        return await _page(visit, act)
+async def _look(visit: Visit) -> Page:
+    if not may_change(visit.who):
+        raise no_such_page()
+    return await _page(visit, _act(visit))
 
-    async def do(visit: Visit) -> Page | Response:
-        return await _do(visit, act)
 
-    path = f"{MONTHS_SECTION.path}/{{period}}/{act.path}"
-    return [site.page(path, MONTHS_SECTION, look), site.form(path, MONTHS_SECTION, do)]
+def _act(visit: Visit) -> MonthAct:
+    act = _BY_PATH.get(visit.request.path_params["act"])
+    if act is None:
+        raise no_such_page()
+    return act
 
 
 async def _page(visit: Visit, act: MonthAct, refused: ApiRefused | None = None) -> Page:
-    if not may_change(visit.who):
-        raise ApiRefused(403, ErrorText("Forbidden", "finance does this: your roles do not allow it"), "")
     period = visit.request.path_params["period"]
     read = await visit.api.read(f"/periods/{period}")
     month = read.as_kind(PeriodAnswer)
@@ -151,7 +154,8 @@ def _shown(visit: Visit, act: MonthAct, period: str) -> dict[str, Any]:
     return {}
 
 
-async def _do(visit: Visit, act: MonthAct) -> Page | Response:
+async def _do(visit: Visit) -> Page | Response:
+    act = _act(visit)
     period, form = visit.request.path_params["period"], visit.form
     content = {"reason": form.get("reason", "").strip(), "override": act.despite}
     path = f"/periods/{period}/{act.of_api}"

@@ -9,17 +9,16 @@ from starlette.routing import BaseRoute
 
 from chargeback.api.acting.operation_routes import OperationAnswers
 from chargeback.api.acting.operations import OperationAnswer
-from chargeback.api.errors import ErrorText
 from chargeback.api.repairs.set_aside import QuarantineAnswer, QuarantinedBatch, SetAsideAnswer
 from chargeback.domain.access.permissions import Permission, refusal
 from chargeback.domain.access.requester import Requester
 from chargeback.services.running.set_aside import Stage
 from chargeback.web.api_client import ApiRefused
-from chargeback.web.operation_words import shown_operation
-from chargeback.web.pages.log import tabs
+from chargeback.web.log_tabs import tabs
+from chargeback.web.operation_words import ShownOperation, shown_operation
 from chargeback.web.parts import parts
 from chargeback.web.sections import LOG_SECTION
-from chargeback.web.visits import Page, Pages, Visit
+from chargeback.web.visits import Page, Pages, Visit, no_such_page
 
 _HERE = (400, 409)
 """Refusals that are said beside the form."""
@@ -41,6 +40,7 @@ class Repair:
     """Something that is tried again.
 
     Attributes:
+        path: the end of the address of its page and of the list.
         of_api: the API's route.
         empty: what is said where there is nothing to be tried.
     """
@@ -53,14 +53,14 @@ class Repair:
 
 
 RETRY = Repair(
-    "retry",
+    "set-aside",
     "/set-aside/retry",
     "Try what is set aside again",
     "Every part of the list is handled again: after a repair it leaves the list, else it stays with its reason.",
     "Nothing is set aside.",
 )
 REPLAY = Repair(
-    "replay",
+    "quarantine",
     "/quarantine/replay",
     "Take quarantined events in again",
     "Every event is looked at again: what is usable now is counted once, the others stay with their reason.",
@@ -68,50 +68,67 @@ REPLAY = Repair(
 )
 
 
+_BY_PATH = {RETRY.path: RETRY, REPLAY.path: REPLAY}
+
+
 def routes(site: Pages) -> list[BaseRoute]:
-    """The lists, one batch, and both forms."""
+    """The lists, one batch, and the form for both."""
+    again = f"{LOG_SECTION.path}/again/{{what}}"
     return [
-        site.page(f"{LOG_SECTION.path}/set-aside", LOG_SECTION, _set_aside),
+        site.page(f"{LOG_SECTION.path}/set-aside", LOG_SECTION, set_aside_page),
         site.page(f"{LOG_SECTION.path}/quarantine", LOG_SECTION, _quarantine),
         site.page(f"{LOG_SECTION.path}/quarantine/{{batch:path}}", LOG_SECTION, _batch),
         site.page(f"{LOG_SECTION.path}/operations", LOG_SECTION, _operations),
-        *_forms(site, RETRY),
-        *_forms(site, REPLAY),
+        site.page(again, LOG_SECTION, _look),
+        site.form(again, LOG_SECTION, _do),
     ]
 
 
-def _forms(site: Pages, repair: Repair) -> list[BaseRoute]:
-    async def look(visit: Visit) -> Page:
-        return await _repair(visit, repair)
+async def _look(visit: Visit) -> Page:
+    if refusal(visit.who, Permission.REPAIR) is not None:
+        raise no_such_page()
+    return await _repair(visit, _of(visit))
 
-    async def do(visit: Visit) -> Page | Response:
-        content = {"reason": visit.form.get("reason", "").strip()}
-        try:
-            answer = await visit.api.send("POST", repair.of_api, content, key=visit.form.get("key", ""))
-        except ApiRefused as error:
-            if error.status not in _HERE:
-                raise
-            return await _repair(visit, repair, error)
-        return RedirectResponse(f"{LOG_SECTION.path}/operations/{answer.as_kind(OperationAnswer).id}", 303)
 
-    path = f"{LOG_SECTION.path}/{repair.path}"
-    return [site.page(path, LOG_SECTION, look), site.form(path, LOG_SECTION, do)]
+def _of(visit: Visit) -> Repair:
+    repair = _BY_PATH.get(visit.request.path_params["what"])
+    if repair is None:
+        raise no_such_page()
+    return repair
+
+
+async def _do(visit: Visit) -> Page | Response:
+    repair = _of(visit)
+    content = {"reason": visit.form.get("reason", "").strip()}
+    try:
+        answer = await visit.api.send("POST", repair.of_api, content, key=visit.form.get("key", ""))
+    except ApiRefused as error:
+        if error.status not in _HERE:
+            raise
+        return await _repair(visit, repair, error)
+    return RedirectResponse(f"{LOG_SECTION.path}/operations/{answer.as_kind(OperationAnswer).id}", 303)
 
 
 def _around(who: Requester, tab: str) -> dict[str, Any]:
     return {"tab": tab, "may_repair": refusal(who, Permission.REPAIR) is None, **tabs(who)}
 
 
-async def _set_aside(visit: Visit) -> Page:
-    found = await visit.api.ask("/set-aside", SetAsideAnswer)
-    values = {"left": found.value, "stage_words": _stage_words, **_around(visit.who, "set-aside")}
+async def set_aside_page(visit: Visit) -> Page:
+    """What is set aside, and which repairs are under way."""
+    found = await parts(left=visit.api.ask("/set-aside", SetAsideAnswer), repairs=_under_way(visit))
+    values = {**found, "stage_words": _stage_words, **_around(visit.who, "set-aside")}
     return Page("set_aside.html.j2", "Set aside", values)
 
 
 async def _quarantine(visit: Visit) -> Page:
-    found = await visit.api.ask("/quarantine", QuarantineAnswer)
-    values = {"batches": found.value[:MOST_BATCHES], "count": len(found.value), **_around(visit.who, "quarantine")}
-    return Page("quarantine.html.j2", "Quarantine", values)
+    found = await parts(quarantine=visit.api.ask("/quarantine", QuarantineAnswer), repairs=_under_way(visit))
+    return Page("quarantine.html.j2", "Quarantine", {**found, "most": MOST_BATCHES, **_around(visit.who, "quarantine")})
+
+
+async def _under_way(visit: Visit) -> list[ShownOperation]:
+    """The repairs that are not over."""
+    found = await visit.api.ask("/operations", OperationAnswers)
+    return [each for each in map(shown_operation, found.value) if not each.is_over and not each.answer.period]
 
 
 async def _batch(visit: Visit) -> Page:
@@ -128,10 +145,10 @@ async def _operations(visit: Visit) -> Page:
 
 
 async def _repair(visit: Visit, repair: Repair, refused: ApiRefused | None = None) -> Page:
-    if refusal(visit.who, Permission.REPAIR) is not None:
-        raise ApiRefused(403, ErrorText("Forbidden", "operators do this: your roles do not allow it"), "")
     found = await parts(
-        left=visit.api.ask("/set-aside", SetAsideAnswer), quarantine=visit.api.ask("/quarantine", QuarantineAnswer)
+        left=visit.api.ask("/set-aside", SetAsideAnswer),
+        quarantine=visit.api.ask("/quarantine", QuarantineAnswer),
+        repairs=_under_way(visit),
     )
     values = {
         "repair": repair,
@@ -140,7 +157,7 @@ async def _repair(visit: Visit, repair: Repair, refused: ApiRefused | None = Non
         "key": str(uuid4()),
         "reason": visit.form.get("reason", ""),
         "refused": refused,
-        **_around(visit.who, "set-aside" if repair is RETRY else "quarantine"),
+        **_around(visit.who, repair.path),
     }
     return Page("repair.html.j2", repair.name, values, refused.status if refused else 200)
 
