@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from chargeback.adapters.config.folders import path_of
 from stack.certificates import Certificates
 from stack.gateway.named_values import DEFAULTS
 from stack.identity.people import API
 from stack.identity.tokens import ASKING, TENANT, IdentityHeader
+from stack.yaml_text import from_yaml
 
 if TYPE_CHECKING:
     from stack.channels.stand_ins import ChannelAccess
@@ -42,7 +41,7 @@ SCHEMES = {
 
 def definitions(config: Path, name: str) -> dict[str, Any]:
     """Return a file of the configuration, which says what the stack has to look like."""
-    return dict(yaml.safe_load(path_of(config, f"{name}.yaml").read_text("utf-8")))
+    return dict(from_yaml(path_of(config, f"{name}.yaml").read_text("utf-8")))
 
 
 ADDRESSES = {"blobRoles": "CHARGEBACK_STORAGE_ACCOUNT_URL", "vault": "CHARGEBACK_KEY_VAULT_URL"}

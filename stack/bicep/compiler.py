@@ -18,16 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stack.bicep.files import INFRA
 from stack.bicep.where import OLDEST, found
 from stack.bicep.written import written
 from stack.example import tree_to_build
+from stack.yaml_text import from_yaml
 
 MAIN = INFRA / "main.bicep"
 MAIL = INFRA / "mail.bicep"
-PROFILES: dict[str, dict[str, Any]] = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))
+PROFILES: dict[str, dict[str, Any]] = from_yaml((INFRA / "profiles.yaml").read_text("utf-8"))
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 TENANT = "00000000-0000-0000-0000-000000000002"
 GIVEN: dict[str, Any] = {

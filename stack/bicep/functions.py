@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import yaml
+from stack.yaml_text import from_yaml
 
 OF_GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
 """The namespace of ARM's guid()."""
@@ -57,7 +57,7 @@ OPERATORS: dict[str, Callable[[Any, Callable[[], Any]], Any]] = {
 LOADERS: dict[str, Callable[[str], Any]] = {
     "loadJsonContent": json.loads,
     "loadTextContent": str,
-    "loadYamlContent": yaml.safe_load,
+    "loadYamlContent": from_yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "any": lambda value: value,

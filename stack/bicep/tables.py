@@ -6,10 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from chargeback.settings import Settings, setting_name
 from stack.bicep.files import INFRA, ROOT, Statement, statements
+from stack.yaml_text import from_yaml
 
 PAGE = ROOT / "docs/deploy.md"
 MARKS = re.compile(
@@ -41,7 +40,7 @@ def parameters() -> Iterator[str]:
 
 def profiles() -> Iterator[str]:
     """A row for each setting, with its value in each profile."""
-    values = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))
+    values = from_yaml((INFRA / "profiles.yaml").read_text("utf-8"))
     yield f"| Setting | {' | '.join(values)} |"
     yield f"|---|{'---|' * len(values)}"
     for name, first in next(iter(values.values())).items():

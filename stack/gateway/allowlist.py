@@ -4,11 +4,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from stack.gateway.assembly import Assembly
 from stack.gateway.errors import Fault
 from stack.gateway.nodes import Expression
+from stack.yaml_text import from_yaml
 
 _DIGIT_SEPARATOR = re.compile(r"\b\d+(?:_\d+)+\b|\b0[xXbB][0-9a-fA-F]*_[0-9a-fA-F_]*")
 _STRINGS = re.compile(r'@"(?:[^"]|"")*"|\$?"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'', re.DOTALL)
@@ -17,7 +16,7 @@ _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 @cache
 def _allowed() -> tuple[dict[str, frozenset[str]], frozenset[str]]:
-    document = yaml.safe_load((Path(__file__).parent / "allowlist.yaml").read_text("utf-8"))
+    document = from_yaml((Path(__file__).parent / "allowlist.yaml").read_text("utf-8"))
     types = {
         f"{namespace}.{name}": frozenset(members)
         for namespace, entries in document["types"].items()

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.gateway_tables import (
     MAX_NAMED_VALUE,
@@ -19,6 +17,7 @@ from chargeback.adapters.config.gateway_tables import (
     plain_deployments,
     primary_first,
 )
+from stack.yaml_text import from_yaml
 
 _SAFE = re.compile(r"[A-Za-z0-9 ._:/?=*,;|@+-]+")
 
@@ -57,7 +56,7 @@ def load_config(folder: Path) -> Config:
     return {
         key: value
         for name in ("gateway.yaml", "deployments.yaml")
-        for key, value in yaml.safe_load(path_of(folder, name).read_text("utf-8")).items()
+        for key, value in from_yaml(path_of(folder, name).read_text("utf-8")).items()
     }
 
 

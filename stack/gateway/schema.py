@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from stack.yaml_text import from_yaml
 
 SECTIONS = ("inbound", "backend", "outbound", "on-error")
 _EXPRESSION_TYPES = ("string", "int", "bool", "object")
@@ -82,7 +82,7 @@ def _element(entry: dict[str, Any]) -> ElementRule:
 @cache
 def element_rules() -> dict[str, ElementRule]:
     """The rules of every element, by name or by "parent/child"."""
-    entries = yaml.safe_load((Path(__file__).parent / "elements.yaml").read_text("utf-8"))
+    entries = from_yaml((Path(__file__).parent / "elements.yaml").read_text("utf-8"))
     return {name: _element(entry) for name, entry in entries.items()}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from stack.yaml_text import from_yaml
 
 RULES = Path(__file__).parents[2] / "apim-policies/shared-service.yaml"
 
@@ -50,7 +50,7 @@ def publish_metering(policies: Path, folder: Path, team: Path) -> Path:
 
 def read_rules() -> dict[str, Any]:
     """What shared-service.yaml says."""
-    return dict(yaml.safe_load(RULES.read_text("utf-8")))
+    return dict(from_yaml(RULES.read_text("utf-8")))
 
 
 def _changed(text: str, changes: Iterable[Mapping[str, str]]) -> str:

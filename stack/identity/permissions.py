@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from stack.bicep.files import INFRA, File
+from stack.yaml_text import from_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,9 @@ def _matches(patterns: tuple[str, ...], wanted: str) -> bool:
 
 def roles(folder: Path = INFRA) -> dict[str, Role]:
     """Every role by its name: the published ones, and our own of custom-roles.yaml and cosmos-roles.yaml."""
-    found = yaml.safe_load((folder / "role-definitions.yaml").read_text("utf-8"))["roles"]
+    found = from_yaml((folder / "role-definitions.yaml").read_text("utf-8"))["roles"]
     for own in ("custom-roles.yaml", "cosmos-roles.yaml"):
-        found |= yaml.safe_load((folder / own).read_text("utf-8"))
+        found |= from_yaml((folder / own).read_text("utf-8"))
     return {
         name: Role(
             name,
@@ -82,7 +81,7 @@ def roles(folder: Path = INFRA) -> dict[str, Role]:
 
 def calls(folder: Path = INFRA) -> list[PermittedCall]:
     """Every call of calls.yaml."""
-    document = yaml.safe_load((folder / "calls.yaml").read_text("utf-8"))
+    document = from_yaml((folder / "calls.yaml").read_text("utf-8"))
     prefixes: Mapping[str, str] = document["prefixes"]
 
     def whole(permission: str) -> str:

@@ -6,12 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from chargeback.adapters.config.folders import path_of
 from stack.listening import listening
 from stack.openai_backends.account import Account
 from stack.openai_backends.app import application
+from stack.yaml_text import from_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Backends:
 
 def accounts_of(config: Path, clock: Callable[[], float] = time.time) -> list[Account]:
     """The accounts that `deployments.yaml` in `config` defines."""
-    document = yaml.safe_load(path_of(config, "deployments.yaml").read_text("utf-8"))
+    document = from_yaml(path_of(config, "deployments.yaml").read_text("utf-8"))
     sets = document["deploymentSets"]
     return [
         Account(
