@@ -13,7 +13,7 @@ from stack.example import ROOT, tree_to_build
 from stack.identity.people import PEOPLE, token_of
 from stack.identity.tokens import IdentityHeader, load_signer
 from stack.processes import StackError
-from stack.record import environment_of, recorded, stop_recorded
+from stack.record import environment_of, pages_note, recorded, stop_recorded
 from stack.services import SERVICES
 from stack.stack import Stack
 
@@ -52,7 +52,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Print one line for each server; exit 1 if one of them is missing."""
+    """Print one line for each server and where the pages are; exit 1 if a server is missing."""
     servers = recorded(arguments.state)
     if not servers:
         print(f"no stack in {arguments.state}")
@@ -64,6 +64,8 @@ def status(arguments: argparse.Namespace) -> int:
         state = "running" if server.alive else "ended"
         table.add_row(name, state, str(server.pid), server.url, f"{arguments.state}/logs/{name}.log")
     Console(width=200 if not sys.stdout.isatty() else None).print(table)
+    if note := pages_note(environment_of(arguments.state)):
+        print(note)
     return 0 if all(server.alive for server in servers.values()) else 1
 
 

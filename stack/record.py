@@ -1,6 +1,7 @@
 """Which servers a stack has, as its file stack.json says, and how another process ends them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from stack.processes import RunningServer, StackError, end
@@ -26,6 +27,13 @@ def environment_of(state: Path) -> dict[str, str]:
     if not file.exists():
         raise StackError(f"no stack in {state}")
     return dict(json.loads(file.read_text())["env"])
+
+
+def pages_note(env: Mapping[str, str]) -> str:
+    """Return where the pages of a stack are and how to sign in; empty where it has none."""
+    if not env.get("PAGES_URL") or "ENTRA_AUTHORITY" not in env:
+        return ""
+    return f"The pages: {env['PAGES_URL']}/  Sign in there as anybody: one person for each role, without a password."
 
 
 def stop_recorded(state: Path) -> list[str]:

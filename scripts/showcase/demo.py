@@ -26,6 +26,7 @@ from scripts.showcase.limit import CODE, TRIALS, run_into_limit, show_limit
 from scripts.showcase.told import message_with
 from scripts.showcase.trials import CHANNEL, SUBSCRIPTION, centre_of, write_trials
 from stack.processes import StackError
+from stack.record import pages_note
 from stack.services import SERVICES
 from stack.stack import Stack
 
@@ -54,9 +55,11 @@ def main() -> int:
         return 1
     finally:
         if arguments.keep:
+            console.print(pages_note(stack.env), markup=False, soft_wrap=True)
             say(f"The stack runs on. End it with: scripts/stack down --state {arguments.state}")
         else:
             stack.down()
+            say("To see the same in a browser, keep the stack: scripts/demo --keep")
 
 
 def run(stack: Stack, rounds: int) -> int:
@@ -91,6 +94,8 @@ def run(stack: Stack, rounds: int) -> int:
     post(f"{stack.url('functions')}/admin/functions/settle_streams?wait=true", {})
     show_limit(course, console)
     is_told = show_told(stack)
+    for name in ("post_usage", "view_costs"):
+        post(f"{stack.url('functions')}/admin/functions/{name}?wait=true", {})
     show_places(files, state)
     return outcome if is_told else 1
 
