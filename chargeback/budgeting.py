@@ -1,7 +1,7 @@
 """Wires budgets: how they stand, what the gateways are told of them, and what people are."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chargeback.domain.budgets.budget import Budget
     from chargeback.domain.budgets.decisions import Product
     from chargeback.domain.catalogue.catalogue import Catalogue
+    from chargeback.domain.deployments.call_limits import CallLimits
     from chargeback.domain.time.days import UtcDay
     from chargeback.services.alerts.watch_budgets import BudgetWatch
     from chargeback.services.budgets.change_budgets import ChangeBudgets
@@ -44,6 +45,13 @@ class Budgeting(Alerting):
         from chargeback.adapters.config.gateway import load_products
 
         return load_products(self.settings.config_folder)
+
+    @cached_property
+    def call_limits(self) -> "Mapping[str, CallLimits]":
+        """How much each subscription of the gateway may call."""
+        from chargeback.adapters.config.call_limits import load_call_limits
+
+        return load_call_limits(self.settings.config_folder)
 
     @cached_property
     def poster(self) -> "Poster":

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from chargeback.api import audit_log, prices
 from chargeback.api.acting import operation_routes
 from chargeback.api.budgets import definitions, predictions, rules, standing
-from chargeback.api.costs import analytics, comparison, figures, open_usage, own_usage, reports, values
+from chargeback.api.costs import analytics, applications, comparison, figures, open_usage, own_usage, reports, values
 from chargeback.api.documentation import router as documentation
 from chargeback.api.machines import machine_api
 from chargeback.api.outlook import alerts, explanations, forecasts
@@ -17,7 +17,7 @@ from chargeback.bootstrap import Container
 def http_api(container: Container) -> FastAPI:
     """The API over a container, under /api."""
     api = machine_api(container)
-    for routes in (audit_log, figures, comparison, own_usage, open_usage, values, reports, analytics):
+    for routes in (audit_log, figures, comparison, own_usage, open_usage, values, applications, reports, analytics):
         api.include_router(routes.router(container), prefix="/api/v1")
     for routes in (definitions, standing, rules, predictions, months, files, operation_routes, prices):
         api.include_router(routes.router(container), prefix="/api/v1")

@@ -25,9 +25,10 @@ NEEDS: dict[str, Permission | None] = {
     **dict.fromkeys(
         (
             "getCostSummary", "getCostSeries", "getCostBreakdown", "compareCosts", "listUnpricedUsage",
-            "listUnsettledUsage", "listEstimatedUsage", "listApplications", "listDimensionValues", "getUsageSummary",
-            "getChargebackReport", "exportAnalytics", "getCostTrends", "listTopSpenders", "getOverview",
-            "getUsageTables", "getCostTables", "getPerformance", "getModelEfficiency",
+            "listUnsettledUsage", "listEstimatedUsage", "listApplications", "describeApplications",
+            "listDimensionValues", "getUsageSummary", "getChargebackReport", "exportAnalytics", "getCostTrends",
+            "listTopSpenders", "getOverview", "getUsageTables", "getCostTables", "getPerformance",
+            "getModelEfficiency",
         ),
         COSTS,
     ),

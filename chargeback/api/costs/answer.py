@@ -59,7 +59,7 @@ async def answer_span(
     """The rows that `read` finds in the span of a question, unless whoever asks has them already."""
     media_type = media_type or media_type_of(request)
     standing, missing = await container.costs.standing(query.first, query.last)
-    page.of_version(_figures_of(query, standing))
+    page.of_version(figures_of(query, standing))
     if known := already_known(request, version_of(query, standing, missing), media_type):
         return known
     is_whole = media_type is not MediaType.JSON and not page.is_sized
@@ -70,7 +70,7 @@ async def answer_span(
             " fewer dimensions or a filter, or for pages with maxpagesize; every row is in the files of the periods"
         )
         raise ApiError(400, "TooManyRows", message, target="groupBy")
-    figures = _figures_of(query, found.standing)
+    figures = figures_of(query, found.standing)
     page.of_version(figures)
     end = page.offset + len(found.table.rows)
     link = await next_link(request, end, figures) if end < found.total and found.table.rows else ""
@@ -81,11 +81,11 @@ async def answer_span(
 
 def version_of(query: CostQuery, standing: CostStanding, missing: Sequence[Month]) -> str:
     """What an answer depends on: the same version, the same answer. Without dates, a span is another one each day."""
-    figures, as_of = _figures_of(query, standing), moment_text(standing.as_of)
+    figures, as_of = figures_of(query, standing), moment_text(standing.as_of)
     return " ".join([figures, standing.state, str(as_of), *missing])
 
 
-def _figures_of(query: CostQuery, standing: CostStanding) -> str:
+def figures_of(query: CostQuery, standing: CostStanding) -> str:
     """The version of the figures alone, by which pages add up: the moment until which they are true may move on."""
     return f"{standing.version} {query.first} {query.last}"
 

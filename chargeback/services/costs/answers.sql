@@ -19,6 +19,19 @@ FROM (SELECT DISTINCT {value} AS value FROM ({reads}) WHERE {value} <> '' AND st
 ORDER BY value
 LIMIT {size} OFFSET {offset}
 
+-- name: applications
+SELECT *, count(*) OVER () AS total
+FROM (
+    SELECT application, max(date) FILTER (kind = 'usage') AS last_date,
+        list_sort(list(DISTINCT model) FILTER (model <> '')) AS models,
+        list_sort(list(DISTINCT cost_centre)) AS cost_centres
+    FROM ({reads})
+    WHERE application <> ''
+    GROUP BY application
+)
+ORDER BY application
+LIMIT {size} OFFSET {offset}
+
 -- name: open usage
 SELECT *, count(*) OVER () AS total
 FROM (

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from chargeback.domain.access.requester import RowScope
+from chargeback.domain.costs.application_uses import ApplicationUse, ApplicationUses
 from chargeback.domain.costs.cost_answer import (
     CostAnswer,
     CostComparison,
@@ -40,6 +41,9 @@ _SUMMED = (
     "cost", "exact_cost", "list_cost", "contracted_cost", "requests", "input_tokens", "output_tokens", "rows",
     "unpriced", "unsettled", "estimated",
 )  # fmt: skip
+
+_USE: Mapping[str, Any] = {"application": "", "last_date": None, "models": (), "cost_centres": ()}
+"""The parts of an `ApplicationUse`, each with what stands for nothing."""
 
 T = TypeVar("T")
 
@@ -82,6 +86,18 @@ class CostReader:
             plan.values["begins"] = begins
             found, total = await self._asking.page("values", plan, views, columns_of([dimension]), paging, value=value)
             return DimensionValues([row["value"] for row in found], total, views.standing, views.missing)
+
+        return await self._with_views(query.months, work)
+
+    async def applications(self, query: CostQuery, scope: RowScope, paging: Paging = FIRST_PAGE) -> ApplicationUses:
+        """What each application did, by name, whatever the question groups by."""
+        columns = ("application", "date", "model", "cost_centre", "kind")
+
+        async def work(views: ViewsOfSpan) -> ApplicationUses:
+            plan = plan_reads(query, scope, _months(views), columns)
+            found, total = await self._asking.page("applications", plan, views, columns, paging)
+            uses = [ApplicationUse(**{name: row[name] or none for name, none in _USE.items()}) for row in found]
+            return ApplicationUses(uses, total, views.standing, views.missing)
 
         return await self._with_views(query.months, work)
 
