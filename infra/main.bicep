@@ -97,6 +97,8 @@ param eventsAudience string = ''
 param ownersAudience string = 'https://eventgrid.azure.net'
 @description('Optional. Client id of the registration that people sign in to for costs, as scripts/register-app prints it; nobody may ask for costs if empty.')
 param apiClientId string = ''
+@description('Optional. Where people reach the pages, such as https://costs.example.com, once that host name is the app\'s; its own address if empty.')
+param pagesUrl string = ''
 @description('Optional. First month of the resource budget, as yyyy-MM-01; it must not change afterwards.')
 param budgetStartDate string = ''
 @description('Optional. Comma-separated containers whose immutability policy is locked, which a deployment must not touch: closed, ledger. The preflight hook finds them.')
@@ -221,6 +223,7 @@ module pipeline 'modules/pipeline.bicep' = {
       CLOCK_SKEW_MINUTES: string(clockSkewMinutes)
       EVENTS_AUDIENCE: eventsAudience
       API_CLIENT_ID: apiClientId
+      PAGES_URL: pagesUrl
     })
     monitoring: { workspaceResourceId: monitoring.outputs.workspaceResourceId, workspaceCustomerId: monitoring.outputs.workspaceCustomerId, insightsConnectionString: monitoring.outputs.insightsConnectionString }
   }
@@ -358,6 +361,8 @@ output EVENT_DELIVERY string = eventDelivery
 output FUNCTION_APP_ID string = pipeline.outputs.functions.resourceId
 @description('Host name of the function app.')
 output FUNCTION_APP_HOST string = pipeline.outputs.functions.hostName
+@description('Principal id of the app\'s identity, for scripts/register-app.')
+output FUNCTIONS_PRINCIPAL_ID string = pipeline.outputs.principals.functions
 @description('Name of the function app, for azd.')
 output SERVICE_FUNCTIONS_NAME string = names.app
 @description('Blob endpoint of the books.')

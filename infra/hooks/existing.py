@@ -21,7 +21,7 @@ ROLE_VERSION = "2022-04-01"
 SETTING = "chargeback-to-workspace"
 """The diagnostic setting that sends a service's log to a workspace of ours."""
 SETTING_VERSION = "2021-05-01-preview"
-EVENTS_KEY = "events-key"
+OWN_SECRETS = ("events-key", "page-session-key")
 OWNER_TAG = "azd-env-name"
 
 

@@ -1,4 +1,4 @@
-"""After provisioning: makes the events key where there is none, and names what is no longer configured."""
+"""After provisioning: makes the keys that are missing, and names what is no longer configured."""
 
 import os
 import secrets
@@ -6,16 +6,16 @@ import sys
 
 from azure_rest import ROLES_HOLD_WITHIN, Azure, AzureRefused
 from deployment import Misconfigured, needed, profile_name, read_deployment, read_gateway
-from existing import OWNER_TAG
+from existing import OWN_SECRETS, OWNER_TAG
 from leftovers import leftovers
 
 VAULT_SCOPE = "https://vault.azure.net/.default"
 VAULT_VERSION = "7.4"
 
 
-def ensure_events_key(azure: Azure, vault_url: str, seconds: float = ROLES_HOLD_WITHIN) -> bool:
-    """Make the secret `events-key` unless it exists; True if it was made."""
-    url = f"{vault_url.rstrip('/')}/secrets/events-key?api-version={VAULT_VERSION}"
+def ensure_key(azure: Azure, vault_url: str, name: str, seconds: float = ROLES_HOLD_WITHIN) -> bool:
+    """Make the secret with a key of 32 bytes unless it exists; True if it was made."""
+    url = f"{vault_url.rstrip('/')}/secrets/{name}?api-version={VAULT_VERSION}"
     doubt = "does whoever deploys have 'Key Vault Secrets Officer', and does the vault let this machine in?"
     try:
         azure.once_roles_hold(lambda: azure.send("GET", url, scope=VAULT_SCOPE), doubt, seconds)
@@ -35,10 +35,11 @@ def _owner() -> dict[str, str]:
 
 
 def main(azure: Azure) -> int:
-    """Run both; 1 with the reason if one fails."""
+    """Do both; 1 with the reason if one fails."""
     try:
-        made = ensure_events_key(azure, needed("CHARGEBACK_KEY_VAULT_URL"))
-        print(f"post-provision: the events key {'was made' if made else 'exists'}.")
+        for name in OWN_SECRETS:
+            made = ensure_key(azure, needed("CHARGEBACK_KEY_VAULT_URL"), name)
+            print(f"post-provision: the secret {name} {'was made' if made else 'exists'}.")
         group = f"/subscriptions/{needed('AZURE_SUBSCRIPTION_ID')}/resourceGroups/{needed('AZURE_RESOURCE_GROUP')}"
         for leftover in leftovers(azure, group, read_deployment(), read_gateway()):
             print(f"post-provision: {leftover}")

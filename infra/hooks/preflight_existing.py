@@ -8,7 +8,7 @@ from azure_rest import Azure
 from deployment import Deployment, Note
 from existing import (
     ACCOUNT_VERSION,
-    EVENTS_KEY,
+    OWN_SECRETS,
     OWNER_TAG,
     ROLE_VERSION,
     SERVICE_VERSION,
@@ -134,12 +134,13 @@ def _check_vault(azure: Azure, vault: str, environment: str) -> Iterator[str]:
             f"the vault {found['name']} has access policies instead of Azure RBAC, and changing that is its owner's"
             ' decision: take another one, or let one be made (azd env set EXISTING_VAULT_ID "").'
         )
-    secret = seen(azure, f"{vault}/secrets/{EVENTS_KEY}", VAULT_VERSION)
-    if secret is not None and (secret.get("tags") or {}).get(OWNER_TAG) != environment:
-        yield (
-            f"the vault {found['name']} has a secret {EVENTS_KEY} that is not of this environment: take another vault,"
-            ' or let one be made (azd env set EXISTING_VAULT_ID "").'
-        )
+    for name in OWN_SECRETS:
+        secret = seen(azure, f"{vault}/secrets/{name}", VAULT_VERSION)
+        if secret is not None and (secret.get("tags") or {}).get(OWNER_TAG) != environment:
+            yield (
+                f"the vault {found['name']} has a secret {name} that is not of this environment: take another vault,"
+                ' or let one be made (azd env set EXISTING_VAULT_ID "").'
+            )
 
 
 def _check_networks(azure: Azure, deployment: Deployment) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from azure_rest import Azure, AzureRefused
 from deployment import Deployment
 from existing import (
-    EVENTS_KEY,
+    OWN_SECRETS,
     OWNER_TAG,
     PREFIX,
     ROLE_VERSION,
@@ -45,7 +45,7 @@ def remove_from_existing(azure: Azure, deployment: Deployment, environment: str)
             yield f"our role on {name_of(resource)} removed"
     for group in sorted({group_of(each["resourceId"]) for each in existing_accounts(deployment)}):
         yield from _definitions(azure, group, mark)
-    yield from _secret(azure, environment)
+    yield from _secrets(azure, environment)
 
 
 def _require_unused(azure: Azure, service: str, mark: str) -> None:
@@ -103,11 +103,12 @@ def _definitions(azure: Azure, group: str, mark: str) -> Iterator[str]:
             yield f"our role definition in {name_of(group)} removed"
 
 
-def _secret(azure: Azure, environment: str) -> Iterator[str]:
-    """The events key in a vault of others, if this environment made it."""
+def _secrets(azure: Azure, environment: str) -> Iterator[str]:
+    """The keys in a vault of others, if this environment made them."""
     vault = os.environ.get("EXISTING_VAULT_ID", "")
-    secret = azure.find(f"{vault}/secrets/{EVENTS_KEY}", VAULT_VERSION) if vault else None
-    if secret is not None and (secret.get("tags") or {}).get(OWNER_TAG) == environment:
-        url = str(secret["properties"]["secretUri"])
-        azure.send("DELETE", f"{url}?api-version=7.4", scope="https://vault.azure.net/.default")
-        yield f"the secret {EVENTS_KEY} removed from {name_of(vault)}"
+    for name in OWN_SECRETS if vault else ():
+        secret = azure.find(f"{vault}/secrets/{name}", VAULT_VERSION)
+        if secret is not None and (secret.get("tags") or {}).get(OWNER_TAG) == environment:
+            url = str(secret["properties"]["secretUri"])
+            azure.send("DELETE", f"{url}?api-version=7.4", scope="https://vault.azure.net/.default")
+            yield f"the secret {name} removed from {name_of(vault)}"

@@ -78,6 +78,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   resource settings 'config' = {
     name: 'appsettings'
     properties: union(appSettings, {
+      PAGES_URL: empty(appSettings.PAGES_URL) ? 'https://${app.properties.defaultHostName}' : appSettings.PAGES_URL
+      AzureWebJobsDisableHomepage: 'true' // the first page is ours
       PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1' // the libraries of the package, not the worker's own
       AzureWebJobsStorage__blobServiceUri: package.blobEndpoint
       AzureWebJobsStorage__credential: 'managedidentity'

@@ -49,7 +49,7 @@ var grants = [
   { who: 'gateway', role: 'Chargeback Gateway Jobs', on: 'models' } // files, batches and fine-tuning, which that role lacks
   { who: 'gateway', role: 'Key Vault Secrets User', on: 'certificateVault' } // certificate of the custom host name
   { who: 'deployer', role: 'Cosmos Data Reader', on: 'cosmos' } // the smoke test looks for its line
-  { who: 'deployer', role: 'Key Vault Secrets Officer', on: 'vault' } // makes events-key
+  { who: 'deployer', role: 'Key Vault Secrets Officer', on: 'vault' } // makes events-key and page-session-key
   { who: 'deployer', role: 'Key Vault Certificates Officer', on: 'certificateVault' } // imports that certificate
   { who: 'finance', role: 'Storage Blob Data Reader', on: 'storage/reports' }
   { who: 'finance', role: 'Storage Blob Data Reader', on: 'storage/closed' }

@@ -1,5 +1,5 @@
 metadata name = 'Secrets'
-metadata description = 'A Key Vault under Azure RBAC: one holds `events-key` for the functions, another the certificate of the gateway\'s host name.'
+metadata description = 'A Key Vault under Azure RBAC: one holds the keys of the functions, another the certificate of the gateway\'s host name.'
 
 @description('Required. Azure region.')
 param location string

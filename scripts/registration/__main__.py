@@ -1,6 +1,6 @@
 """Makes the registration in Entra that people sign in to, or brings it up to date; it may run again at any time.
 
-    scripts/register-app [--name NAME] [--redirect-uri URI …] [--assign ROLE=OBJECT_ID …] [--dry-run]
+    scripts/register-app [--name NAME] [--pages URL --identity PRINCIPAL_ID] [--assign ROLE=OBJECT_ID …] [--dry-run]
 
 It prints what it changes, and the client id that the deployment needs as API_CLIENT_ID. docs/access.md explains it.
 """
@@ -11,11 +11,14 @@ import re
 import sys
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from chargeback.domain.access.app_roles import AppRole
 from scripts.registration.desired import Wanted, changes, merged, redirect_faults, role_id
 from scripts.registration.graph import GRAPH, AzureRefused, Graph, az_token
+from scripts.registration.trust import trust_change, trusted
 
+PROGRAM = "scripts/register-app"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,120}")
 
@@ -40,6 +43,13 @@ def _redirect_uri(text: str) -> str:
     return text
 
 
+def _pages(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host alone, such as https://costs.example.com")
+    return _redirect_uri(f"{text.rstrip('/')}/signed-in")
+
+
 def _unique_name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not up to 120 letters, digits, - and _")
@@ -49,10 +59,14 @@ def _unique_name(text: str) -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     line = argparse.ArgumentParser(
-        prog="scripts/register-app", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=PROGRAM, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     line.add_argument(
         "--name", type=_unique_name, default="chargeback", help="unique name in the directory, one a deployment"
+    )
+    line.add_argument("--pages", type=_pages, metavar="URL", help="people sign in to the pages there")
+    line.add_argument(
+        "--identity", type=_guid, metavar="PRINCIPAL_ID", help="the app's managed identity, which signs them in"
     )
     line.add_argument("--redirect-uri", type=_redirect_uri, action="append", default=[], metavar="URI")
     line.add_argument(
@@ -76,7 +90,8 @@ def parser() -> argparse.ArgumentParser:
 
 def register(graph: Graph, given: argparse.Namespace) -> str:
     """Bring the registration up to date; its client id, empty where a dry run would make it first."""
-    wanted = Wanted(tuple(given.redirect_uri), tuple(given.client), given.all_groups)
+    pages = (given.pages,) if given.pages else ()
+    wanted = Wanted((*given.redirect_uri, *pages), tuple(given.client), given.all_groups, signs_in=bool(pages))
     application = graph.application(given.name)
     if application is None:
         print(f"application {given.name}: does not exist yet{': would be made' if given.dry_run else ''}")
@@ -100,6 +115,8 @@ def _assign(graph: Graph, application: Mapping[str, Any], given: argparse.Namesp
         if given.dry_run:
             return
         principal = graph.create_service_principal(str(application["appId"]))
+    if given.identity:
+        _trust(graph, application, str(principal["appOwnerOrganizationId"]), given)
     resource = str(principal["id"])
     if not given.assign:
         return
@@ -110,6 +127,16 @@ def _assign(graph: Graph, application: Mapping[str, Any], given: argparse.Namesp
             print(f"{role.value}: given to {holder}")
             if not given.dry_run:
                 graph.assign(resource, identity, holder)
+
+
+def _trust(graph: Graph, application: Mapping[str, Any], tenant: str, given: argparse.Namespace) -> None:
+    known = graph.federated_credentials(str(application["id"]))
+    change = trust_change(known, trusted(graph.url, tenant, given.identity))
+    if change is None:
+        return
+    print(f"federated credential: the identity {given.identity} is trusted to sign people in")
+    if not given.dry_run:
+        graph.set_federated_credential(str(application["id"]), change.id, change.body)
 
 
 def _told(application: Mapping[str, Any], change: Mapping[str, Any]) -> str:
@@ -125,11 +152,15 @@ def main(words: list[str], graph: Graph | None = None) -> int:
     try:
         app_id = register(graph or Graph(Azure(token=az_token), given.graph), given)
     except AzureRefused as error:
-        print(f"scripts/register-app: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
     if app_id:
         print(f"API_CLIENT_ID={app_id}")
         print(f"Next: azd env set API_CLIENT_ID {app_id}, then azd provision; docs/access.md says how to give roles.")
+        if not given.pages:
+            identity = "$(azd env get-value FUNCTIONS_PRINCIPAL_ID)"
+            print("After that, so that people can sign in to the pages:")
+            print(f"  {PROGRAM} --pages https://$(azd env get-value FUNCTION_APP_HOST) --identity {identity}")
     return 0
 
 

@@ -17,6 +17,10 @@ from chargeback.domain.access.app_roles import AppRole
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The client id of az and azd, through which people of a terminal sign in."""
 
+MICROSOFT_GRAPH = "00000003-0000-0000-c000-000000000000"
+OPEN_ID_SCOPES = ("37f7f235-527c-4136-accd-4a02d197296e", "14dad69e-099b-42c9-810b-d002981feec1")
+"""The ids of `openid` and `profile` (learn.microsoft.com/graph/permissions-reference)."""
+
 OURS = "Chargeback."
 """How the values of our app roles begin; other roles of the application are left alone."""
 
@@ -39,12 +43,14 @@ class Wanted:
     Attributes:
         redirect_uris: where browsers come back to after signing in; those that are there stay.
         clients: client ids that may ask in a person's name without asking for consent, in addition to az.
+        signs_in: the pages sign people in with it.
         all_groups: tokens name every security group of a person; else those alone that have a role of the application.
     """
 
     redirect_uris: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
     all_groups: bool = False
+    signs_in: bool = False
 
 
 def redirect_faults(uris: Sequence[str]) -> Iterator[str]:
@@ -124,6 +130,7 @@ def _described(known: Document, wanted: Wanted) -> Document:
         "groupMembershipClaims": "SecurityGroup" if wanted.all_groups else "ApplicationGroup",
         "optionalClaims": _claims(known.get("optionalClaims") or {}),
         "web": _web(known.get("web") or {}, wanted),
+        **({"requiredResourceAccess": _asked_of_graph(known)} if wanted.signs_in else {}),
     }
 
 
@@ -182,10 +189,24 @@ def _web(known: Document, wanted: Wanted) -> Document:
     return {"redirectUris": uris, "implicitGrantSettings": implicit}
 
 
+def _asked_of_graph(known: Document) -> list[Document]:
+    """What signing in takes of Microsoft Graph, so that an administrator can consent to it for everybody at once."""
+    asked = [dict(each) for each in known.get("requiredResourceAccess", [])]
+    if not any(each["resourceAppId"] == MICROSOFT_GRAPH for each in asked):
+        asked.append({"resourceAppId": MICROSOFT_GRAPH, "resourceAccess": []})
+    for each in asked:
+        if each["resourceAppId"] == MICROSOFT_GRAPH:
+            there = {access["id"] for access in each["resourceAccess"]}
+            more = [{"id": scope, "type": "Scope"} for scope in OPEN_ID_SCOPES if scope not in there]
+            each["resourceAccess"] = [*each["resourceAccess"], *more]
+    return asked
+
+
 def _authorized(known: Document, wanted: Wanted) -> Document:
     scope = role_id(known, API_SCOPE)
     clients = {str(each["appId"]): list(each["delegatedPermissionIds"]) for each in _authorized_before(known)}
-    for client in (AZURE_CLI, *wanted.clients):
+    own = (str(known["appId"]),) if wanted.signs_in else ()
+    for client in (AZURE_CLI, *own, *wanted.clients):
         clients[client] = _with(clients.get(client, []), [scope])
     said = [{"appId": client, "delegatedPermissionIds": ids} for client, ids in clients.items()]
     return {"api": {"preAuthorizedApplications": said}}

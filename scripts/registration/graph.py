@@ -82,6 +82,17 @@ class Graph:
         body = {"appId": app_id, "tags": ["WindowsAzureActiveDirectoryIntegratedApp"]}
         return dict(self._once_replicated(lambda: self.call("POST", "/servicePrincipals", body)))
 
+    def federated_credentials(self, application: str) -> list[dict[str, Any]]:
+        """The identities that an application trusts; there are 20 at most."""
+        path = f"/applications/{application}/federatedIdentityCredentials"
+        return list(self._once_replicated(lambda: self.call("GET", path))["value"])
+
+    def set_federated_credential(self, application: str, credential: str, body: Mapping[str, Any]) -> None:
+        """Make a federated credential, or change the one with an id."""
+        path = f"/applications/{application}/federatedIdentityCredentials"
+        method, path = ("PATCH", f"{path}/{credential}") if credential else ("POST", path)
+        self._once_replicated(lambda: self.call(method, path, dict(body)))
+
     def assignments(self, principal: str) -> list[dict[str, Any]]:
         """Who has which app role of a service principal."""
         found: list[dict[str, Any]] = []

@@ -7,9 +7,10 @@ from typing import Any
 
 from aiohttp import web
 from azure.functions import HttpResponse
-from azure.functions.http import HttpRequest
+from azure.functions.http import HttpRequest, HttpResponseConverter
 from multidict import CIMultiDict
 
+from stack.functions_host.cookies import cookie_lines
 from stack.functions_host.index import AppError, Function
 
 log = logging.getLogger("functions_host")
@@ -82,16 +83,16 @@ async def from_request(request: web.Request) -> HttpRequest:
 
 
 def to_response(answer: Any) -> web.Response:
-    """Return what goes over the wire for a function's answer."""
+    """Return what goes over the wire for a function's answer, once the library has taken it apart."""
     if answer is None:
         return web.Response(status=204)
     if isinstance(answer, str):
         return web.Response(text=answer)
     if not isinstance(answer, HttpResponse):
         raise TypeError(f"an HTTP function returned {type(answer).__name__}, not HttpResponse or str")
-    kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in HOP]
+    message = HttpResponseConverter.encode(answer, expected_type=None).value
+    kept = [(name, datum.value) for name, datum in message["headers"].items() if name.lower() not in HOP]
     headers = CIMultiDict(kept)
-    if "content-type" not in headers:
-        charset = f"; charset={answer.charset}" if answer.mimetype.startswith("text/") else ""
-        headers["Content-Type"] = f"{answer.mimetype}{charset}"
-    return web.Response(status=answer.status_code, body=answer.get_body(), headers=headers)
+    for line in cookie_lines(message["cookies"]):
+        headers.add("Set-Cookie", line)
+    return web.Response(status=int(message["status_code"].value), body=message["body"].value, headers=headers)

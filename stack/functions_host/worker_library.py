@@ -23,12 +23,12 @@ class WorkerError(Exception):
 
 
 class _Enumerators(type):
-    """Lets `StatusResult.Success` be its own name, and a binding's direction its number."""
+    """Lets `StatusResult.Success` be its own name, `RpcHttpCookie.SameSite.Lax`, too, and a direction its number."""
 
-    def __getattr__(cls, name: str) -> str | int:
+    def __getattr__(cls, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return NUMBERS.get(name, name)
+        return _Message if name == "SameSite" else NUMBERS.get(name, name)
 
 
 class _Message(metaclass=_Enumerators):

@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 from stack.identity.people import API
 from stack.identity.tokens import TENANT
 
-REDIRECT_URIS = ("http://127.0.0.1/signed-in", "http://localhost/signed-in")
+Registered = tuple[str, ...]
+
+REDIRECT_URIS: Registered = ("http://127.0.0.1/signed-in", "http://localhost/signed-in")
 """What is registered. On a machine's own addresses the port does not count
 (learn.microsoft.com/entra/identity-platform/reply-url#localhost-exceptions)."""
 
 OWN_SCOPE = f"{API}/access_as_user"
+LOOPBACK = ("127.0.0.1", "localhost")
 CHALLENGE = 43
 """Characters of a SHA-256 in base64 for URLs."""
 OPEN_ID = frozenset({"openid", "profile", "email"})
@@ -57,16 +60,16 @@ class AskedSignIn:
     scopes: tuple[str, ...]
 
 
-def registered_redirect(uri: str) -> bool:
+def is_registered(uri: str, registered: Registered) -> bool:
     """Whether a redirect address is one of the registration."""
     parts = urlsplit(uri)
     without_port = parts._replace(netloc=parts.hostname or "").geturl()
-    return uri in REDIRECT_URIS or without_port in REDIRECT_URIS
+    return uri in registered or (parts.hostname in LOOPBACK and without_port in registered)
 
 
-def asked_sign_in(tenant: str, query: Mapping[str, str]) -> AskedSignIn:
+def asked_sign_in(tenant: str, query: Mapping[str, str], registered: Registered) -> AskedSignIn:
     """What is asked for. Raises `NotRedirected`, and `EntraRefusal` for what goes back to the application."""
-    _check_application(tenant, query)
+    _check_application(tenant, query, registered)
     for name in ("response_type", "scope"):
         if not query.get(name):
             raise EntraRefusal("invalid_request", 900144, _missing(name))
@@ -85,7 +88,7 @@ def asked_sign_in(tenant: str, query: Mapping[str, str]) -> AskedSignIn:
     )
 
 
-def _check_application(tenant: str, query: Mapping[str, str]) -> None:
+def _check_application(tenant: str, query: Mapping[str, str], registered: Registered) -> None:
     if tenant != TENANT:
         raise NotRedirected("invalid_request", 90002, f"Tenant '{tenant}' not found.")
     if "client_id" not in query:
@@ -94,7 +97,7 @@ def _check_application(tenant: str, query: Mapping[str, str]) -> None:
         words = f"Application with identifier '{query['client_id']}' was not found in the directory 'Contoso'."
         raise NotRedirected("unauthorized_client", 700016, words)
     uri = query.get("redirect_uri", "")
-    if not registered_redirect(uri):
+    if not is_registered(uri, registered):
         words = f"The redirect URI '{uri}' specified in the request does not match the redirect URIs configured for"
         raise NotRedirected("invalid_request", 50011, f"{words} the application '{API}'.")
 

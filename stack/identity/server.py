@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from stack.identity.asked_sign_in import REDIRECT_URIS, Registered
 from stack.identity.people import AUDIENCES, PEOPLE, token_of
 from stack.identity.sign_in import TenantSignIn
 from stack.identity.tokens import (
@@ -132,11 +133,11 @@ def _refuse(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"error": code, "error_description": message}, status=status)
 
 
-def make_app(signer: Signer, secret: str) -> web.Application:
-    """Return the identity server."""
+def make_app(signer: Signer, secret: str, registered: Registered = REDIRECT_URIS) -> web.Application:
+    """Return the identity server; `registered` are the redirect addresses of the application."""
     app = web.Application()
     app[SIGNER], app[SECRET], app[LIFETIMES] = signer, secret, {}
-    sign_in = app[TENANT_SIGN_IN] = TenantSignIn(signer)
+    sign_in = app[TENANT_SIGN_IN] = TenantSignIn(signer, registered)
     app.add_routes(
         [
             web.get("/msi/token", managed_identity),

@@ -21,7 +21,15 @@ import jinja2
 import jwt
 from aiohttp import web
 
-from stack.identity.asked_sign_in import AskedSignIn, EntraRefusal, NotRedirected, asked_sign_in, registered_redirect
+from stack.identity.asked_sign_in import (
+    REDIRECT_URIS,
+    AskedSignIn,
+    EntraRefusal,
+    NotRedirected,
+    Registered,
+    asked_sign_in,
+    is_registered,
+)
 from stack.identity.people import API, LIFETIME, PEOPLE, StackPerson, token_of
 from stack.identity.tokens import EXCHANGE, FUNCTIONS, TENANT, Signer, issuer_v2, principal_id
 
@@ -44,8 +52,12 @@ class _Code:
 class TenantSignIn:
     """The way in of one tenant with one application."""
 
-    def __init__(self, signer: Signer, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, signer: Signer, registered: Registered = REDIRECT_URIS, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`registered`: the redirect addresses of the application."""
         self._signer = signer
+        self._registered = registered
         self._clock = clock
         self._codes: dict[str, _Code] = {}
         self._used: set[str] = set()
@@ -53,7 +65,7 @@ class TenantSignIn:
     async def authorize(self, request: web.Request) -> web.Response:
         """Show who may sign in; when somebody is chosen, send the browser back with a code."""
         try:
-            asked = asked_sign_in(request.match_info["tenant"], request.query)
+            asked = asked_sign_in(request.match_info["tenant"], request.query, self._registered)
         except NotRedirected as refusal:
             return _page("refused", 400, refusal=refusal)
         except EntraRefusal as refusal:
@@ -71,7 +83,7 @@ class TenantSignIn:
     async def sign_out(self, request: web.Request) -> web.Response:
         """Say that somebody is signed out, and lead on only to a registered address."""
         wanted = request.query.get("post_logout_redirect_uri", "")
-        if registered_redirect(wanted):
+        if is_registered(wanted, self._registered):
             raise web.HTTPFound(wanted)
         return _page("signed-out", 200)
 

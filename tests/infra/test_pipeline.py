@@ -12,12 +12,13 @@ from stack.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, rea
 
 ON_THIS_MACHINE_ONLY = {
     "CHARGEBACK_EVENTS_KEY",
+    "PAGE_SESSION_KEY",
     "EMITTER_KEYS",
     "ALERT_SECRETS",
     "CHARGEBACK_CONFIG_DIR",
 }
 """Stand-ins for Key Vault and for the deployed config/ folder."""
-OF_THE_HOST = re.compile(r"AzureWebJobsStorage|APPLICATIONINSIGHTS_|FUNCTIONS_WORKER_RUNTIME")
+OF_THE_HOST = re.compile(r"AzureWebJobs|APPLICATIONINSIGHTS_|FUNCTIONS_WORKER_RUNTIME")
 LIMITS = {"minValue", "maxValue"}
 LIMIT_OF = {"Ge": "minValue", "Le": "maxValue"}
 PROFILES = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))

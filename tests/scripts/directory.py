@@ -1,6 +1,7 @@
 """A stand-in for Microsoft Graph's applications: it refuses what Graph refuses, and is slow to agree with itself.
 
-Rules are those of learn.microsoft.com/graph/api/resources/{application,approle,permissionscope,apiapplication} and
+Rules are those of learn.microsoft.com/graph/api/resources/{application,approle,permissionscope,apiapplication,
+federatedidentitycredential} and
 learn.microsoft.com/entra/identity-platform/reply-url, and of the two issues that `scripts/registration` names.
 """
 
@@ -11,6 +12,7 @@ from typing import Any
 from tests.infra.hooks.conftest import Answer, Asked
 
 _VALUE = re.compile(r"[A-Za-z0-9:!#$%&'()*+,\-./;<=>?@\[\]^_`{|}~]{1,120}")
+TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
 READ_ONLY = {"id", "appId", "createdDateTime", "uniqueName"}
 
 
@@ -31,6 +33,7 @@ class Directory:
         self.lag = lag
         self.applications: dict[str, dict[str, Any]] = {}
         self.principals: dict[str, dict[str, Any]] = {}
+        self.trusted: dict[str, list[dict[str, Any]]] = {}
         self.assigned: list[dict[str, Any]] = []
         self.patches: list[dict[str, Any]] = []
         self._unseen: dict[str, int] = {}
@@ -47,6 +50,8 @@ class Directory:
             return self._by_name(asked, named[1])
         if named := re.fullmatch(r"/applications/([0-9a-f-]{36})", path):
             return self._patch(self._known(named[1]), asked.json)
+        if named := re.fullmatch(r"/applications/([0-9a-f-]{36})/federatedIdentityCredentials(/.*)?", path):
+            return self._credentials(asked, self._known(named[1]), (named[2] or "").removeprefix("/"))
         if named := re.fullmatch(r"/servicePrincipals\(appId='([^']+)'\)", path):
             return 200, self._seen(named[1] if named[1] in self.principals else "", self.principals.get(named[1]))
         if path == "/servicePrincipals" and asked.method == "POST":
@@ -83,6 +88,7 @@ class Directory:
             "web": {"redirectUris": [], "homePageUrl": "https://home.example", "redirectUriSettings": []},
             "optionalClaims": None,
             "groupMembershipClaims": None,
+            "requiredResourceAccess": [],
             **asked.json,
         }
         self.applications[name] = made
@@ -121,6 +127,23 @@ class Directory:
         self.patches.append(change)
         return 204, None
 
+    def _credentials(self, asked: Asked, application: dict[str, Any], identity: str) -> Answer:
+        known = self.trusted.setdefault(application["id"], [])
+        if asked.method == "GET":
+            return 200, {"value": known}
+        before = next((each for each in known if each["id"] == identity), None)
+        if identity and before is None:
+            raise Refusal(404, "Request_ResourceNotFound", "Resource does not exist.")
+        if before is not None and asked.json.get("name", before["name"]) != before["name"]:
+            raise Refusal(400, "Request_BadRequest", "Property name is read-only and cannot be set.")
+        after = {"id": str(uuid.uuid4()), "description": None, **(before or {}), **asked.json}
+        _check_credential(after, [each for each in known if each is not before])
+        if before is None:
+            known.append(after)
+            return 201, after
+        before.update(after)
+        return 204, None
+
     def _create_principal(self, body: dict[str, Any]) -> Answer:
         app_id = body["appId"]
         known = [each for each in self.applications.values() if each["appId"] == app_id]
@@ -130,7 +153,8 @@ class Directory:
             raise Refusal(400, "Request_BadRequest", words)
         if app_id in self.principals:
             raise Refusal(409, "Request_MultipleObjectsWithSameKeyValue", "The service principal name is in use.")
-        made = {"id": str(uuid.uuid4()), "appRoleAssignmentRequired": False, **body}
+        tenant = {"appOwnerOrganizationId": TENANT}
+        made = {"id": str(uuid.uuid4()), "appRoleAssignmentRequired": False, **tenant, **body}
         self.principals[app_id] = made
         self._unseen["roles"] = self.lag
         return 201, made
@@ -183,6 +207,23 @@ def _check_permissions(name: str, before: list[dict[str, Any]], after: list[dict
     known = {each["id"] for each in before}
     if any(not each["isEnabled"] for each in after if each["id"] not in known):
         raise Refusal(400, "Request_BadRequest", "isEnabled must be true when a permission is created.")
+
+
+def _check_credential(credential: dict[str, Any], others: list[dict[str, Any]]) -> None:
+    for name, longest in (("name", 120), ("issuer", 600), ("subject", 600)):
+        if not 0 < len(credential.get(name) or "") <= longest:
+            raise Refusal(400, "Request_BadRequest", f"Property {name} is required, of {longest} characters at most.")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}", credential["name"]):
+        raise Refusal(400, "Request_BadRequest", "Property name has to be friendly to URLs.")
+    if len(credential.get("audiences") or ()) != 1:
+        raise Refusal(400, "Request_BadRequest", "Property audiences has to have one value.")
+    for other in others:
+        same_trust = (other["issuer"], other["subject"]) == (credential["issuer"], credential["subject"])
+        if other["name"] == credential["name"] or same_trust:
+            words = "FederatedIdentityCredential with this name, or this issuer and subject, already exists."
+            raise Refusal(409, "Request_MultipleObjectsWithSameKeyValue", words)
+    if len(others) >= 20:
+        raise Refusal(400, "Request_BadRequest", "Maximum of 20 federated identity credentials reached.")
 
 
 def _check_uris(application: dict[str, Any]) -> None:

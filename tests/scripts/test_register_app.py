@@ -13,11 +13,12 @@ import pytest
 
 from chargeback.domain.access.app_roles import AppRole
 from scripts.registration.__main__ import main
-from scripts.registration.desired import AZURE_CLI
+from scripts.registration.desired import AZURE_CLI, MICROSOFT_GRAPH, OPEN_ID_SCOPES
 from scripts.registration.graph import Graph
+from scripts.registration.trust import trusted
 from tests.infra.hooks.conftest import Asked, LocalAzure
 from tests.infra.hooks.conftest import azure as azure
-from tests.scripts.directory import Directory
+from tests.scripts.directory import TENANT, Directory
 
 GROUP, PERSON = (str(uuid.uuid4()) for _ in range(2))
 ROOT = Path(__file__).parents[2]
@@ -80,13 +81,112 @@ def test_a_second_run_changes_nothing(local: Local) -> None:
     assert len(local.directory.assigned) == 1
 
 
+PAGES = ("--pages", "https://func.example", "--identity", PERSON)
+
+
+def test_a_registration_of_the_pages_has_their_address_and_trusts_their_identity_without_a_secret(local: Local) -> None:
+    assert local.run(*PAGES) == 0
+
+    made = local.application
+    (credential,) = local.directory.trusted[made["id"]]
+    own = next(each for each in made["api"]["preAuthorizedApplications"] if each["appId"] == made["appId"])
+    (graph,) = made["requiredResourceAccess"]
+    assert made["web"]["redirectUris"] == ["https://func.example/signed-in"]
+    assert (credential["issuer"], credential["subject"], credential["audiences"]) == (
+        f"https://login.microsoftonline.com/{TENANT}/v2.0",
+        PERSON,
+        ["api://AzureADTokenExchange"],
+    )
+    assert own["delegatedPermissionIds"] == [made["api"]["oauth2PermissionScopes"][0]["id"]]
+    assert graph["resourceAppId"] == "00000003-0000-0000-c000-000000000000"
+    assert [each["type"] for each in graph["resourceAccess"]] == ["Scope", "Scope"]
+    assert "passwordCredentials" not in made
+
+
+def test_a_second_run_for_the_pages_changes_nothing_and_a_run_without_them_takes_nothing_away(local: Local) -> None:
+    local.run(*PAGES)
+    made, trusted = copy.deepcopy(local.application), copy.deepcopy(local.directory.trusted)
+
+    assert local.run(*PAGES) == 0
+    assert local.run() == 0
+
+    assert local.directory.patches == []
+    assert (local.application, local.directory.trusted) == (made, trusted)
+
+
+def test_a_new_identity_takes_the_place_of_the_one_before(local: Local) -> None:
+    local.run(*PAGES)
+
+    assert local.run("--pages", "https://func.example/", "--identity", GROUP) == 0
+
+    (credential,) = local.directory.trusted[local.application["id"]]
+    assert credential["subject"] == GROUP
+    assert local.application["web"]["redirectUris"] == ["https://func.example/signed-in"]
+
+
+def test_an_identity_that_somebody_trusted_under_another_name_is_left_alone(local: Local) -> None:
+    local.run()
+    issuer, audience = f"https://login.microsoftonline.com/{TENANT}/v2.0", ["api://AzureADTokenExchange"]
+    theirs = {"id": GROUP, "name": "by-hand", "issuer": issuer, "subject": PERSON, "audiences": audience}
+    local.directory.trusted[local.application["id"]] = [theirs]
+
+    assert local.run(*PAGES) == 0
+
+    assert local.directory.trusted[local.application["id"]] == [theirs]
+
+
+def test_what_an_administrator_let_it_ask_of_graph_stays(local: Local) -> None:
+    local.run()
+    theirs = {"resourceAppId": GROUP, "resourceAccess": [{"id": PERSON, "type": "Role"}]}
+    of_graph = {"resourceAppId": MICROSOFT_GRAPH, "resourceAccess": [{"id": PERSON, "type": "Scope"}]}
+    local.application["requiredResourceAccess"] = [theirs, of_graph]
+
+    local.run(*PAGES)
+
+    kept, graph = local.application["requiredResourceAccess"]
+    assert kept == theirs
+    assert [each["id"] for each in graph["resourceAccess"]] == [PERSON, *OPEN_ID_SCOPES]
+
+
+def test_a_dry_run_for_the_pages_says_whom_it_would_trust_and_trusts_nobody(
+    local: Local, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local.run()
+
+    assert local.run(*PAGES, "--dry-run") == 0
+
+    told = capsys.readouterr().out
+    assert f"the identity {PERSON} is trusted" in told
+    assert "https://func.example/signed-in" in told
+    assert local.directory.trusted[local.application["id"]] == []
+    assert local.directory.patches == []
+
+
+@pytest.mark.parametrize(
+    ("graph", "issuer", "audience"),
+    [
+        ("https://graph.microsoft.us", "https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+        (
+            "https://microsoftgraph.chinacloudapi.cn",
+            "https://login.partner.microsoftonline.cn",
+            "api://AzureADTokenExchangeChina",
+        ),
+    ],
+)
+def test_other_clouds_have_an_issuer_and_an_audience_of_their_own(graph: str, issuer: str, audience: str) -> None:
+    wanted = trusted(graph, TENANT, PERSON)
+
+    assert (wanted["issuer"], wanted["audiences"]) == (f"{issuer}/{TENANT}/v2.0", [audience])
+
+
 @pytest.mark.parametrize("lag", [1, 3])
 def test_a_directory_that_is_slow_to_agree_with_itself_is_waited_for(azure: LocalAzure, lag: int) -> None:
     local = Local(azure, lag)
 
-    assert local.run("--assign", f"finance={GROUP}") == 0
+    assert local.run("--assign", f"finance={GROUP}", *PAGES) == 0
 
     assert local.directory.assigned[0]["principalId"] == GROUP
+    assert len(local.directory.trusted[local.application["id"]]) == 1
 
 
 def test_what_others_added_stays(local: Local) -> None:
@@ -191,6 +291,9 @@ def test_all_groups_come_into_tokens_only_where_that_is_asked_for(local: Local) 
         ("--assign", f"boss={GROUP}"),
         ("--assign", "finance=finance-team"),
         ("--client", "az"),
+        ("--pages", "http://func.example"),
+        ("--pages", "https://func.example/costs"),
+        ("--identity", "func-identity"),
         ("--name", "a'b"),
     ],
 )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from stack.example import ROOT
@@ -194,6 +195,24 @@ def test_a_fastapi_app_is_served_at_the_root_with_its_lifespan(tmp_path: Path) -
     assert answer == {"name": "n m", "bytes": 5002, "greeting": "hello"}
     assert json.loads(missing) == {"detail": "Not Found"}
     assert "lifespan ended" in host.site.log("functions").read_text()
+
+
+def test_every_cookie_of_an_answer_is_written_as_the_host_writes_it_also_at_the_root_and_for_head(
+    tmp_path: Path,
+) -> None:
+    with Stack(tmp_path, services=["functions"], app=APPS / "fastapi") as host:
+        got, looked = (
+            httpx.request(method, f"{host.url('functions')}/", follow_redirects=False) for method in ("GET", "HEAD")
+        )
+
+    guards = "domain=; path=/; secure; samesite=lax; httponly"
+    assert (got.status_code, got.headers["location"], got.content) == (303, "/elsewhere", b"")
+    assert got.headers.get_list("set-cookie") == [
+        f"__Host-one=a-b_c; max-age=60; {guards}",
+        f"__Host-two=a-b_c; max-age=60; {guards}",
+        f"__Host-three=; max-age=0; {guards}",
+    ]
+    assert (looked.status_code, looked.headers["location"], looked.content) == (303, "/elsewhere", b"")
 
 
 def test_an_app_that_cannot_be_imported_is_a_clear_error() -> None:

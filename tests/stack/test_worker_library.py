@@ -73,3 +73,20 @@ def test_the_worker_serves_a_fastapi_app() -> None:
     answer = invoke(APPS / "fastapi", "http_app", request)
 
     assert json.loads(answer.body.bytes) == {"name": "n", "bytes": 5, "greeting": "hello"}
+
+
+def test_the_worker_keeps_every_cookie_of_an_answer_with_what_guards_it() -> None:
+    answer = invoke(APPS / "fastapi", "http_app", {"method": "GET", "url": "http://localhost/"})
+
+    assert (answer.status_code, answer.headers["location"]) == ("303", "/elsewhere")
+    assert not any(name.lower() == "set-cookie" for name in answer.headers)
+    assert [
+        (each.name, each.value, each.path.value, each.secure.value, each.http_only.value, each.same_site)
+        for each in answer.cookies
+    ] == [
+        ("__Host-one", "a-b_c", "/", True, True, "Lax"),
+        ("__Host-two", "a-b_c", "/", True, True, "Lax"),
+        ("__Host-three", "", "/", True, True, "Lax"),
+    ]
+    assert [each.max_age.value for each in answer.cookies] == [60, 60, 0]
+    assert {each.domain.value for each in answer.cookies} == {""}  # which the host writes as `domain=`

@@ -8,12 +8,13 @@ import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 
+from chargeback.adapters.azure.clouds import exchange_audience
 from chargeback.adapters.azure.entra_claims import API_SCOPE
 from chargeback.adapters.azure.entra_tokens import EntraTokens
 from chargeback.adapters.failures import first_line
@@ -30,13 +31,6 @@ SECONDS = 10.0
 """How long Entra and the identity's own token may take together: a person waits for it."""
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-_EXCHANGE = {
-    "login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
-    "login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
-}
-"""Each cloud other than the public one has an audience of its own for identities that an application trusts."""
-_PUBLIC_EXCHANGE = "api://AzureADTokenExchange"
 
 _NUMBER = re.compile(r"AADSTS\d{3,9}")
 _WORD = re.compile(r"[a-z_]{1,40}")
@@ -72,7 +66,7 @@ class EntraSignIn:
         self._redirect_uri = f"{pages}/signed-in"
         self._tokens = tokens
         self._credential = credential
-        self._exchange = _EXCHANGE.get(urlsplit(authority).hostname or "", _PUBLIC_EXCHANGE)
+        self._exchange = exchange_audience(authority)
         # By its client id and not its URI: else Entra may refuse an application a token for itself (AADSTS90009).
         self._scope = f"openid profile {client_id}/{API_SCOPE}"
 

@@ -94,5 +94,6 @@ def move_in(azure: LocalAzure) -> None:
         {"name": "theirs", "properties": {"roleName": "Readers of much"}},
         {"name": "ours", "properties": {"roleName": f"Chargeback Gateway Jobs (rg-fabrikam-ai, x{MARK})"}},
     )
-    uri = f"{azure.url}/vault/secrets/events-key"
-    azure.on("GET", f"{VAULT}/secrets/events-key", (200, {"tags": OWNER, "properties": {"secretUri": uri}}))
+    for name in ("events-key", "page-session-key"):
+        uri = f"{azure.url}/vault/secrets/{name}"
+        azure.on("GET", f"{VAULT}/secrets/{name}", (200, {"tags": OWNER, "properties": {"secretUri": uri}}))

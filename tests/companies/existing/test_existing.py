@@ -95,7 +95,8 @@ def test_everything_that_would_be_overwritten_is_named_at_once(azure: LocalAzure
     have(azure, f"{SERVICE}/backends", inside("backends", "chargeback-fabrikam-ai"))
     have(azure, f"{SERVICE}/products", inside("products", "AI-standard"))
     have(azure, f"{SERVICE}/subscriptions", inside("subscriptions", "claims-ai", scope=f"{SERVICE}/products/starter"))
-    azure.on("GET", f"{VAULT}/secrets/events-key", (200, {"tags": {}}))
+    for name in ("events-key", "page-session-key"):
+        azure.on("GET", f"{VAULT}/secrets/{name}", (200, {"tags": {}}))
 
     found = "\n".join(obstacles(azure, fabrikam))
 
@@ -108,6 +109,7 @@ def test_everything_that_would_be_overwritten_is_named_at_once(azure: LocalAzure
         "the product AI-standard",
         "the subscription claims-ai",
         "a secret events-key that is not of this environment",
+        "a secret page-session-key that is not of this environment",
     ):
         assert word in found
 
@@ -150,7 +152,8 @@ def test_going_removes_what_is_ours_and_nothing_else(azure: LocalAzure, fabrikam
     move_in(azure)
     for _, known in list(azure.answers):
         azure.on("DELETE", known, (200, None))
-    azure.on("DELETE", "/vault/secrets/events-key", (200, None))
+    for name in ("events-key", "page-session-key"):
+        azure.on("DELETE", f"/vault/secrets/{name}", (200, None))
     for path in (
         f"{ACCOUNT}/{ASSIGNMENTS}/ours",
         f"{GROUPS}/rg-fabrikam-ai/providers/Microsoft.Authorization/roleDefinitions/ours",
@@ -162,7 +165,7 @@ def test_going_removes_what_is_ours_and_nothing_else(azure: LocalAzure, fabrikam
     gone = [asked.path.partition("?")[0].rpartition("/")[2] for asked in azure.requests("DELETE")]
     assert gone == [
         *("ai-standard", "chargeback-azure-openai", "chargeback-account", "chargeback-fabrikam-ai"),
-        *("chargeback-tenant-id", "ours", "ours", "events-key"),
+        *("chargeback-tenant-id", "ours", "ours", "events-key", "page-session-key"),
     ]
     assert "deleteSubscriptions=true" in azure.requests("DELETE")[0].path
     assert said[0] == "5 thing(s) of ours removed from apim-fabrikam"

@@ -1,17 +1,20 @@
-"""Events key, event subscription and removal: each safe to repeat."""
+"""Keys, event subscription and removal: each safe to repeat."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from azure_rest import AzureRefused
 from deployment import needed
-from post_provision import ensure_events_key
+from post_provision import ensure_key
 from pre_down import leave_network, release
 from pre_down import main as before_down
 from preflight_changes import policy_of
 from subscribe_events import subscribe, subscription, to_trigger, to_webhook, wait_for_function
 from watch_functions import ALERT, switch_on
 
+from chargeback.domain.events.emitters import keys_in
+from chargeback.services.access.seal_keys import seal_keys_in
 from tests.infra.hooks.conftest import LocalAzure
 
 BUDGETS = "/subscriptions/s/providers/Microsoft.Consumption/budgets"
@@ -34,7 +37,7 @@ def test_the_events_key_waits_until_a_new_role_has_spread(azure: LocalAzure, mon
     monkeypatch.setattr("time.sleep", lambda _: None)
     azure.on("GET", "/secrets/events-key", (403, None), (403, None), (200, {"value": "kept"}))
 
-    assert ensure_events_key(azure.client(), azure.url, 5) is False
+    assert ensure_key(azure.client(), azure.url, "events-key", 5) is False
     assert len(azure.asked) == 3
 
 
@@ -44,19 +47,22 @@ def test_a_role_that_never_comes_is_reported_as_such(azure: LocalAzure) -> None:
     with pytest.raises(
         AzureRefused, match="longer than a new role needs: does whoever deploys have 'Key Vault Secrets Officer'"
     ):
-        ensure_events_key(azure.client(), azure.url, SOON)
+        ensure_key(azure.client(), azure.url, "events-key", SOON)
 
 
-def test_the_events_key_is_made_once_and_then_left_alone(azure: LocalAzure) -> None:
+@pytest.mark.parametrize(("name", "parse"), [("events-key", keys_in), ("page-session-key", seal_keys_in)])
+def test_a_key_is_made_once_and_then_left_alone_and_is_one_that_the_app_takes(
+    azure: LocalAzure, name: str, parse: Callable[[str], tuple[str, ...]]
+) -> None:
     missing = (404, {"error": {"code": "SecretNotFound", "message": "no"}})
-    azure.on("GET", "/secrets/events-key", missing, (200, {"value": "kept"}))
-    azure.on("PUT", "/secrets/events-key", (200, {}))
+    azure.on("GET", f"/secrets/{name}", missing, (200, {"value": "kept"}))
+    azure.on("PUT", f"/secrets/{name}", (200, {}))
 
-    made = [ensure_events_key(azure.client(), f"{azure.url}/", SOON) for _ in range(2)]
+    made = [ensure_key(azure.client(), f"{azure.url}/", name, SOON) for _ in range(2)]
 
     (put,) = azure.requests("PUT")
     assert made == [True, False]
-    assert len(put.json["value"]) >= 32
+    assert parse(put.json["value"]) == (put.json["value"],)
 
 
 def test_the_subscription_retries_for_a_day_and_then_dead_letters_by_identity() -> None:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import azure.functions as func
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 
 
 @asynccontextmanager
@@ -21,6 +22,16 @@ web = FastAPI(lifespan=lifespan)
 async def echo(request: Request, name: str) -> dict[str, object]:
     """Return what arrived."""
     return {"name": name, "bytes": len(await request.body()), "greeting": request.state.greeting}
+
+
+@web.api_route("/", methods=["GET", "HEAD"])
+async def first_page() -> Response:
+    """Redirect with two cookies, and forget a third one."""
+    answer = RedirectResponse("/elsewhere", 303)
+    for name in ("__Host-one", "__Host-two"):
+        answer.set_cookie(name, "a-b_c", max_age=60, path="/", secure=True, httponly=True, samesite="lax")
+    answer.set_cookie("__Host-three", "", max_age=0, path="/", secure=True, httponly=True, samesite="lax")
+    return answer
 
 
 timers = func.Blueprint()
