@@ -34,12 +34,16 @@ def days_of(rows: Sequence[CostRowAnswer], by: str, first: str, last: str) -> Da
     return tabulate_days(dates, days, _finding(rows, [each for each in days if each.kind == "usage"]))
 
 
-def shares_of(rows: Sequence[CostRowAnswer], by: str, whole: CostRowAnswer) -> list[Share]:
+def shares_of(
+    rows: Sequence[CostRowAnswer], by: str, whole: CostRowAnswer, kinds: Sequence[CostRowAnswer] = ()
+) -> list[Share]:
     """What each name costs, the most expensive first, and all that `rows` leave out of `whole` as one more.
 
-    The rows are of one currency, from a breakdown by `kind` and by one dimension, which `by` names.
+    The rows are of one currency, from a breakdown by one dimension, which `by` names. Where they are of usage alone,
+    `kinds` has the sums of shared costs and corrections, from a breakdown by kind.
     """
-    shares = [Share(str(row.kind), _value(row, by), 1, *_figures(row)) for row in rows]
+    shares = [Share("usage", _value(row, by), 1, *_figures(row)) for row in rows]
+    shares += [Share(str(row.kind), "", 1, *_figures(row)) for row in kinds if row.kind != "usage"]
     found, all_of_it = _added(shares), sum_of(whole)
     rest = Share(
         "rest",

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chargeback.api.surroundings import Surroundings
 from chargeback.web import sign_in
 from chargeback.web.api_client import ApiRefused
-from chargeback.web.pages import explore, log, month_acts, months, operations, overview, repairs
+from chargeback.web.pages import explore, log, month_acts, months, my_usage, operations, overview, repairs
 from chargeback.web.rendering import asset, asset_path
 from chargeback.web.sections import MY_USAGE_SECTION, first_section
 from chargeback.web.visits import Pages, Visit, failed_page, not_found_page, refused_by_api_page, refused_page
@@ -65,6 +65,7 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
         *month_acts.routes(shared),
         *log.routes(shared),
         *repairs.routes(shared),
+        *my_usage.routes(shared),
     ]
     around = [Middleware(Surroundings, answer_failure=failed_page)]
     refusing = {HTTPException: _refused, ApiRefused: _refused_by_api}

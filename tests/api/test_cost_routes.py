@@ -53,6 +53,18 @@ async def test_an_answer_says_what_the_published_file_says(
     assert sums(found["value"], *names) == sums_of(await printed_march(viewed), query, who.scope)
 
 
+async def test_cost_centres_can_be_told_apart_by_their_first_components(costs: httpx.AsyncClient) -> None:
+    whole = await ask(costs, "costs/breakdown", groupBy="costCentre")
+    first = await ask(costs, "costs/breakdown", groupBy="costCentre", levels=1)
+
+    expected: dict[str, Decimal] = {}
+    for row in whole["value"]:
+        unit = row["costCentre"].split("/")[0]
+        expected[unit] = expected.get(unit, Decimal(0)) + Decimal(row["cost"] or 0)
+    assert {row["costCentre"]: Decimal(row["cost"] or 0) for row in first["value"]} == expected
+    assert len(first["value"]) < len(whole["value"])
+
+
 async def test_each_row_says_how_far_it_can_be_relied_on(costs: httpx.AsyncClient) -> None:
     for path in FIGURES:
         found = await ask(costs, path)

@@ -72,9 +72,11 @@ async def test_the_month_is_forecast_by_centre(api: httpx.AsyncClient) -> None:
     owned = await get(api, "/api/v1/forecast", "owner")
     foreign = await get(api, "/api/v1/forecast?costCentre=research", "owner")
     unusual = await get(api, "/api/v1/anomalies", "owner")
+    alone = (await get(api, "/api/v1/forecast?below=false")).json()
 
     assert everything["final"] is False
     assert {each["costCentre"] for each in owned.json()["forecasts"]} == {"product"}
     assert foreign.status_code == 404
+    assert alone["forecasts"] == [each for each in everything["forecasts"] if each["costCentre"] == ""]
     assert unusual.json()["value"] == []
     assert (await get(api, "/api/v1/anomalies?minimum=x")).status_code == 400

@@ -56,7 +56,7 @@ class Page(HTMLParser):
     Attributes:
         tags: those of every element, with its attributes.
         text: that of all elements but the style sheet, `plain`.
-        tables: by the id of the section they are in, rows of `plain` cells.
+        tables: by the id of the heading of the section they are in, or of the section itself, rows of `plain` cells.
         charts: by the id of the section, the number of charts.
     """
 
@@ -81,7 +81,7 @@ class Page(HTMLParser):
         if tag not in _VOID:
             self._open.append(tag)
         if tag == "section":
-            self._section = dict(attrs)["aria-labelledby"] or ""
+            self._section = dict(attrs).get("aria-labelledby") or dict(attrs).get("id") or ""
         if tag == "svg" and dict(attrs).get("class") == "pygal-chart":
             self.charts[self._section] = self.charts.get(self._section, 0) + 1
         if tag == "tr":

@@ -32,10 +32,16 @@ def test_what_a_breakdown_leaves_out_stands_as_one_more_row_with_the_rest_of_the
     ]
 
 
-def test_a_breakdown_that_has_everything_has_no_others() -> None:
-    shares = shares_of([row("6"), row("-1", kind="correction", model="")], "model", row("5"))
+def test_a_breakdown_that_has_everything_has_no_others_beside_shared_costs_and_corrections() -> None:
+    kinds = [row("9", kind="shared"), row("-1", kind="correction"), row("6")]
 
-    assert [each.kind for each in shares] == ["usage", "correction"]
+    shares = shares_of([row("6")], "model", row("14"), kinds)
+
+    assert [(each.kind, each.label, each.cost) for each in shares] == [
+        ("usage", "gpt-4o", Decimal(6)),
+        ("shared", "", Decimal(9)),
+        ("correction", "", Decimal(-1)),
+    ]
 
 
 def test_a_cost_that_nobody_knows_is_no_zero() -> None:

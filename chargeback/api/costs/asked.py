@@ -10,7 +10,7 @@ from fastapi import Depends, Query, Request
 
 from chargeback.api.costs.names import FILTERS, DimensionName
 from chargeback.api.errors import ApiError
-from chargeback.domain.costs.cost_query import CostQuery, Granularity, RowOrder, span_faults
+from chargeback.domain.costs.cost_query import MOST_LEVELS, CostQuery, Granularity, RowOrder, span_faults
 from chargeback.domain.costs.dimension import Dimension
 from chargeback.domain.errors import InvalidQuery
 from chargeback.domain.time.days import BookDate
@@ -23,6 +23,16 @@ SPAN = {
 GroupBy = Annotated[
     list[DimensionName] | None,
     Query(alias="groupBy", description="What rows are told apart by, in addition to the currency; 4 at most."),
+]
+
+
+Levels = Annotated[
+    int,
+    Query(
+        ge=0,
+        le=MOST_LEVELS,
+        description="Cut cost centres that rows are told apart by after so many components; 0: not at all.",
+    ),
 ]
 
 
@@ -39,10 +49,11 @@ class CostsAsked:
         group_by: Sequence[DimensionName] | None = None,
         granularity: Granularity = Granularity.NONE,
         order: RowOrder = RowOrder.KEY,
+        levels: int = 0,
     ) -> CostQuery:
         """The question. Raises `InvalidQuery`."""
         dimensions = tuple(each.dimension for each in group_by or ())
-        return CostQuery(self.first, self.last, self.filters, dimensions, granularity, order=order)
+        return CostQuery(self.first, self.last, self.filters, dimensions, granularity, order=order, levels=levels)
 
 
 async def costs_asked(request: Request, **given: Any) -> CostsAsked:

@@ -14,7 +14,7 @@ from chargeback.api.conventions.formats import AnswerTable, Cell, CellType, medi
 from chargeback.api.conventions.people_routes import people_routes
 from chargeback.api.conventions.texts import Amount, MomentText
 from chargeback.api.costs.answer import version_of
-from chargeback.api.costs.asked import Asked, CostsAsked
+from chargeback.api.costs.asked import Asked, CostsAsked, Levels
 from chargeback.api.costs.names import DimensionName
 from chargeback.api.costs.rows import STANDING, SpanAnswer, span_texts, standing_cells
 from chargeback.api.errors import ApiError
@@ -116,14 +116,15 @@ def router(container: Container) -> APIRouter:
         compare_last: Annotated[str | None, _earlier_date("compareEndDate", "last")] = None,
         group_by: MoversBy = None,
         top: Annotated[int, Query(ge=1, le=MOST_MOVERS, description="How many movers for each currency.")] = 20,
+        levels: Levels = 0,
     ) -> Response:
         """By how much a span costs more than an earlier one, and what moved it: volume, price, mix, corrections, …
 
         Without `compareStartDate` and `compareEndDate`, with the span of the same length before it.
         """
         require(who, Permission.READ_COSTS)
-        after = asked.query()
-        before = _earlier(asked, compare_first, compare_last).query()
+        after = asked.query(levels=levels)
+        before = _earlier(asked, compare_first, compare_last).query(levels=levels)
         by = list(dict.fromkeys(group_by or [DimensionName.MODEL]))
         media_type = media_type_of(request)
         now = [version_of(each, *await container.costs.standing(each.first, each.last)) for each in (before, after)]

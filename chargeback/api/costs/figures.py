@@ -9,7 +9,7 @@ from chargeback.api.conventions.documents import answers
 from chargeback.api.conventions.pages import Paged
 from chargeback.api.conventions.people_routes import people_routes
 from chargeback.api.costs.answer import answer_costs
-from chargeback.api.costs.asked import Asked, GroupBy
+from chargeback.api.costs.asked import Asked, GroupBy, Levels
 from chargeback.api.costs.names import DimensionName
 from chargeback.api.costs.rows import CostPage
 from chargeback.api.people import Asking, require
@@ -68,10 +68,11 @@ def router(container: Container) -> APIRouter:
         page: Paged,
         group_by: GroupBy = None,
         order_by: Annotated[SortOrder, Query(alias="orderBy", description="Which rows come first.")] = SortOrder.COST,
+        levels: Levels = 0,
     ) -> Response:
         """What each value of some dimensions costs; by cost centre unless others are named."""
         require(who, Permission.READ_COSTS)
-        query = asked.query(group_by or [DimensionName.COST_CENTRE], order=ROW_ORDERS[order_by])
+        query = asked.query(group_by or [DimensionName.COST_CENTRE], order=ROW_ORDERS[order_by], levels=levels)
         return await answer_costs(container, request, query, who.scope, page)
 
     return routes

@@ -37,6 +37,7 @@ _Centre = Annotated[
     str | None,
     Query(alias="costCentre", description="This one and those right below it. Default: what you may see, likewise."),
 ]
+_Below = Annotated[bool, Query(description="Also those right below. Default: yes.")]
 _Period = Annotated[str | None, Query(description="The month, YYYY-MM. Default: the one under way.")]
 
 
@@ -66,7 +67,9 @@ def router(container: "Container") -> APIRouter:
     routes, turns = people_routes("outlook"), asyncio.Semaphore(_AT_ONCE)
 
     @routes.get("/forecast", operation_id="getForecast", responses=answers(ForecastAnswer), summary="Forecast a month")
-    async def forecast(who: Asking, cost_centre: _Centre = None, period: _Period = None) -> Response:
+    async def forecast(
+        who: Asking, cost_centre: _Centre = None, period: _Period = None, below: _Below = True
+    ) -> Response:
         """The month's end for cost centres, with the bounds that it lies between in eight of ten cases."""
         tops, now = _tops(who, cost_centre), datetime.now(UTC)
         calendar = (await container.catalogues.current()).calendar
@@ -74,7 +77,9 @@ def router(container: "Container") -> APIRouter:
         terms = await container.catalogues.terms()
         async with turns:
             history = await read_until(container.books, view)
-            centres = [each for top in tops for each in _near(look_ahead.centres_of(history, top), top)]
+            centres = tops
+            if below:
+                centres = [each for top in tops for each in _near(look_ahead.centres_of(history, top), top)]
             if len(centres) > MOST_CENTRES:
                 message = f"that would be {len(centres)} cost centres: name one with costCentre"
                 raise ApiError(400, "TooManyRows", message, target="costCentre")

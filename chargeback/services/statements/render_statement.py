@@ -50,7 +50,7 @@ MOST_MOVERS = 10
 
 _DOT = " · "
 _BETWEEN = Markup(" · ")
-_SOURCES = ("statement.html.j2", "statement.css", "days.html.j2")
+_SOURCES = ("statement.html.j2", "statement.css", "days.html.j2", "why.html.j2")
 _VIEWS = {"model": "By model", "application": "By application", "user": "By user"}
 
 

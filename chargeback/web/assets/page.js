@@ -1,15 +1,30 @@
 // Brings parts of a page up to date where minutes matter. Without it everything works: the page is then loaded again.
 const SLOWEST_SECONDS = 600;
 
-/** Fetches this page again and puts its newer part in the place of the older one. */
+const underWay = new Map();
+
+/** Fetches a page; parts of the same page that want it at the same time share it. */
+function fetched(address) {
+  if (!underWay.has(address)) {
+    const asked = fetch(address, { headers: { accept: "text/html" }, redirect: "error" }).then(async (answer) => {
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      return new DOMParser().parseFromString(await answer.text(), "text/html");
+    });
+    underWay.set(address, asked);
+    asked.catch(() => {}).then(() => underWay.delete(address));
+  }
+  return underWay.get(address);
+}
+
+/** Puts a newer part in the place of the older one: from this page, or from the page that the part names. */
 async function bringUpToDate(part) {
-  const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
-  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const newer = page.getElementById(part.id);
+  const page = await fetched(new URL(part.dataset.from ?? location.href, location.href).href);
+  const newer = page.getElementById(part.id)?.cloneNode(true);
   if (!newer) return part;
   // Whoever is typing or reading with the keyboard here is not interrupted.
   if (part.contains(document.activeElement)) return part;
+  const opened = part.querySelectorAll("details");
+  newer.querySelectorAll("details").forEach((each, place) => { each.open = opened[place]?.open ?? each.open; });
   if (newer.innerHTML === part.innerHTML && newer.dataset.refresh === part.dataset.refresh) return part;
   const adopted = document.adoptNode(newer);
   part.replaceWith(adopted);
@@ -39,6 +54,11 @@ function keep(part) {
 }
 
 for (const part of document.querySelectorAll("[data-refresh][id]")) keep(part);
+
+// What takes longer than a page may comes afterwards. Without this, its link leads there.
+for (const part of document.querySelectorAll("[data-from][id]:not([data-refresh])")) {
+  bringUpToDate(part).then(keep, () => {});
+}
 
 // A form that was sent is not sent once more by an impatient click.
 for (const form of document.querySelectorAll("form[method=post]")) {
