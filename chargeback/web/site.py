@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chargeback.api.surroundings import Surroundings
 from chargeback.web import sign_in
 from chargeback.web.api_client import ApiRefused
-from chargeback.web.pages import explore, log, month_acts, months, my_usage, operations, overview, repairs
+from chargeback.web.pages import applications, explore, log, month_acts, months, my_usage, operations, overview, repairs
 from chargeback.web.rendering import asset, asset_path
 from chargeback.web.sections import MY_USAGE_SECTION, first_section
 from chargeback.web.visits import Pages, Visit, failed_page, not_found_page, refused_by_api_page, refused_page
@@ -60,6 +60,7 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
         *sign_in.routes(shared),
         *overview.routes(shared),
         *explore.routes(shared),
+        *applications.routes(shared),
         *months.routes(shared),
         *operations.routes(shared),
         *month_acts.routes(shared),
