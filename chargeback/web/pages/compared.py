@@ -23,7 +23,12 @@ async def compared(api: ApiClient, view: CostView, page: CostPage, today: BookDa
     """The span of a page, as far as it has come, beside the time before. Raises `ApiRefused`."""
     first, last = page.start_date, max(page.start_date, min(page.end_date, today))
     span = {"startDate": first, "endDate": last}
-    asked = view.span_and_filters() | span | _before(first, last) | {"groupBy": movers_by(view)}
+    asked = (
+        view.span_and_filters()
+        | span
+        | _before(first, last)
+        | {"groupBy": movers_by(view), "levels": view.all("levels")}
+    )
     return await api.ask("/costs/comparison", ComparisonAnswer, asked)
 
 

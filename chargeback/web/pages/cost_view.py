@@ -21,8 +21,9 @@ ROWS_OF_PAGE = "100"
 _OTHER_NAMES = {other: name for name, (other, _) in SPAN.items()} | {
     other: each.name for each in FILTERS.values() for other in each.others
 }
-_OF_PAGE = ("month", WITHOUT, "compare", "cursor", "maxpagesize", "groupBy", "granularity", "orderBy")
-_ARRANGING = ("groupBy", "granularity", "orderBy", "maxpagesize")
+_OF_PAGE = ("month", WITHOUT, "compare", "cursor", "maxpagesize", "groupBy", "granularity", "orderBy", "levels")
+_ARRANGING = ("groupBy", "granularity", "orderBy", "levels")
+_NOT_OVER_TIME = ("orderBy", "levels")
 
 CostParameters = dict[str, list[str]]
 """The parameters of a question to the API."""
@@ -81,6 +82,12 @@ class CostView:
         return self.one("granularity") not in ("", "none")
 
     @property
+    def levels(self) -> int:
+        """After how many components cost centres are cut; 0: not at all."""
+        said = self.one("levels")
+        return 0 if self.is_over_time or not (said.isascii() and said.isdecimal()) else int(said)
+
+    @property
     def path(self) -> str:
         """Which route of the API answers it."""
         return "/costs/series" if self.is_over_time else "/costs/breakdown"
@@ -105,11 +112,8 @@ class CostView:
 
     def question(self) -> CostParameters:
         """The question, with all its rows. Raises `ApiRefused` likewise."""
-        arranged = {name: self.all(name) for name in _ARRANGING if name != "maxpagesize"}
-        if self.is_over_time:
-            arranged.pop("orderBy")
-        else:
-            arranged.pop("granularity")
+        unable = _NOT_OVER_TIME if self.is_over_time else ("granularity",)
+        arranged = {name: self.all(name) for name in _ARRANGING if name not in unable}
         return self.span_and_filters() | {name: values for name, values in arranged.items() if values}
 
     def page_asked(self) -> CostParameters:

@@ -58,7 +58,7 @@ def shown_rows(view: CostView, page: CostPage) -> list[ShownRow]:
             row,
             (*_times(view, page, row), *(_value(view, row, name, names) for name in names)),
             tuple(doubts_about(_narrowed(view, page, row, names), row)),
-            _why(page, row, names),
+            _why(view, page, row, names),
         )
         for row in page.value
     ]
@@ -77,8 +77,16 @@ def doubts_about(view: CostView, row: CostRowAnswer) -> Iterator[Doubt]:
             yield Doubt(f"{count} {words}", there.address())
 
 
+def is_cut(view: CostView, cost_centre: str) -> bool:
+    """Whether a row of a view may stand for cost centres below the one that it names."""
+    return bool(view.levels) and len(cost_centre.split("/")) == view.levels
+
+
 def _value(view: CostView, row: CostRowAnswer, name: DimensionName, names: Sequence[DimensionName]) -> ShownValue:
     value = value_of(row, name)
+    if name is DimensionName.COST_CENTRE and is_cut(view, value):
+        there = view.only(name, value).putting(levels=str(view.levels + 1))
+        return ShownValue(name, value, there.address())
     groups = [each for each in view.group_by if each != name] or _next(view, names)
     if not groups and view.all(name) == [value]:
         return ShownValue(name, value, "")
@@ -120,12 +128,15 @@ def _of_month(view: CostView, page: CostPage, month: Month) -> CostView:
     return view.putting(month=(), startDate=first, endDate=last)
 
 
-def _why(page: CostPage, row: CostRowAnswer, names: Sequence[DimensionName]) -> str:
+def _why(view: CostView, page: CostPage, row: CostRowAnswer, names: Sequence[DimensionName]) -> str:
     months = {month_of(BookDate(page.start_date)), month_of(BookDate(page.end_date))}
     month = row.month if isinstance(row.month, str) else months.pop() if len(months) == 1 else ""
     if not month or DimensionName.COST_CENTRE not in names:
         return ""
-    asked = {"period": month, "costCentre": value_of(row, DimensionName.COST_CENTRE)}
+    centre = value_of(row, DimensionName.COST_CENTRE)
+    if is_cut(view, centre):
+        return ""
+    asked = {"period": month, "costCentre": centre}
     if DimensionName.MODEL in names and (model := value_of(row, DimensionName.MODEL)):
         asked["model"] = model
     return f"/explore/explain?{urlencode(asked)}"

@@ -36,7 +36,17 @@ from chargeback.web.sections import EXPLORE_SECTION
 from chargeback.web.visits import Page, Pages, Visit
 
 _ATTEMPTS = 3
-_FIELDS = {*DIMENSION_WORDS, "month", "startDate", "endDate", "groupBy", "granularity", "orderBy", "maxpagesize"}
+_FIELDS = {
+    *DIMENSION_WORDS,
+    "month",
+    "startDate",
+    "endDate",
+    "groupBy",
+    "granularity",
+    "orderBy",
+    "levels",
+    "maxpagesize",
+}
 _FILES = {"costs.csv": MediaType.CSV, "costs.parquet": MediaType.PARQUET}
 
 

@@ -68,6 +68,8 @@ def address_of(query: CostQuery) -> str:
         pairs += [(name, value) if value else ("without", name) for value in dict.fromkeys(values)]
     pairs += [("groupBy", NAME_OF[each]) for each in query.group_by]
     pairs += [("granularity", query.granularity)] if query.granularity is not Granularity.NONE else []
+    if query.levels and query.granularity is Granularity.NONE:
+        pairs.append(("levels", str(query.levels)))
     pairs += [("orderBy", "name")] if query.order is RowOrder.KEY else []
     return f"/explore?{urlencode([(str(name), str(value)) for name, value in pairs])}"
 
@@ -167,6 +169,23 @@ async def test_a_name_leads_to_what_is_behind_it_and_so_on_to_the_events_of_a_ch
     assert "2.53 USD per 1\N{NARROW NO-BREAK SPACE}000\N{NARROW NO-BREAK SPACE}000 tokens" in events.words
 
 
+async def test_cost_centres_are_summed_by_level_and_each_leads_one_level_down(
+    browser: httpx.AsyncClient, api: httpx.AsyncClient
+) -> None:
+    top = await page_at(browser, f"{MARCH}&levels=1&orderBy=name")
+    below = await page_at(browser, top.link("product"))
+    asked = SPAN | {"groupBy": "costCentre", "levels": "1", "orderBy": "name"}
+    rows = (await api.get("/api/v1/costs/breakdown", params=asked)).json()["value"]
+
+    head, body, _ = table_of(top)
+    sums = {row[0]: figure(row[head.index("Cost, USD")]) for row in body}
+    assert sums == {row["costCentre"]: round(Decimal(row["cost"]), 6) for row in rows}
+    assert "Explain" not in " ".join(row[-1] for row in body)
+    assert figure(table_of(below)[2][0][1]) == sums["product"]
+    assert view_of(below.link("product/search")).one("levels") == "3"
+    assert below.link("Explain product") == "/explore/explain?period=2026-03&costCentre=product"
+
+
 async def test_a_shared_cost_and_a_correction_are_explained_too(browser: httpx.AsyncClient) -> None:
     why = await page_at(browser, "/explore/explain?period=2026-03&costCentre=product/search")
 
@@ -213,6 +232,8 @@ async def test_a_filter_in_force_has_a_link_that_removes_it_alone(browser: httpx
         ("&".join(f"groupBy={each}" for each in [*DimensionName][:5]), "groupBy", "4 dimensions at most"),
         ("granularity=week", "granularity", "Input should be"),
         ("orderBy=luck", "orderBy", "Input should be"),
+        ("levels=deep", "levels", "valid integer"),
+        ("levels=99", "levels", "20"),
         ("maxpagesize=many", "maxpagesize", "valid integer"),
         ("maxpagesize=0", "maxpagesize", "greater than or equal to 1"),
         ("usageState=sad", "usageState", "is not one of"),
