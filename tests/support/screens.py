@@ -181,6 +181,7 @@ class Stops:
 
 async def stops(page: Page, most: int = 300) -> Stops:
     """Press the tabulator from the top of a page to its end."""
+    await page.emulate_media(reduced_motion="reduce")  # else a control is seen a moment later
     await page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0) }")
     found = Stops([], [], [], True)
     await page.evaluate(_CONTROLS)

@@ -11,6 +11,8 @@ from chargeback.api.acting.operations import OperationAnswer
 from chargeback.api.periods.month_answers import PeriodAnswer
 from chargeback.api.periods.obstacles import ObstacleAnswers
 from chargeback.api.periods.reconciliations import ReconciliationAnswer
+from chargeback.domain.time.months import Month
+from chargeback.services.statements.print_dates import month_name
 from chargeback.web.api_client import ApiRefused
 from chargeback.web.month_words import may_change, said_state
 from chargeback.web.parts import parts
@@ -142,7 +144,9 @@ async def _page(visit: Visit, act: MonthAct, refused: ApiRefused | None = None) 
         "refused": refused,
         "found": found,
     }
-    return Page("month_act.html.j2", act.name, values, refused.status if refused else 200)
+    return Page(
+        "month_act.html.j2", f"{act.name} {month_name(Month(period))}", values, refused.status if refused else 200
+    )
 
 
 def _shown(visit: Visit, act: MonthAct, period: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from chargeback.domain.access.permissions import Permission, refusal
 from chargeback.domain.access.requester import recorded_name
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.time.months import Month, dates_of
+from chargeback.services.statements.print_dates import month_name
 from chargeback.web.month_words import acts_now, help_with, may_change, said_state
 from chargeback.web.operation_words import shown_operation
 from chargeback.web.pages.month_files import arranged, files_for, give_file
@@ -154,7 +155,7 @@ async def _one(visit: Visit, deadline_hours: int) -> Page:
         "person": recorded_name,
         "is_closed": is_closed,
     }
-    return Page("month.html.j2", "Month", values)
+    return Page("month.html.j2", month_name(Month(period)), values)
 
 
 def _what_is_open(visit: Visit, period: str, span: dict[str, Any]) -> dict[str, Any]:
