@@ -171,6 +171,7 @@ async def ordinary(folder: Path) -> PageWorld:
     await _close(world, CLOSED[0])
     late = call("search", f"{CLOSED[0]}-12", 4_000, "gpt-4.1")
     await world.container.ingest.ingest([late], datetime.now(UTC))
+    await world.container.auditor.audit_day(utc_day(_evening(f"{CLOSED[0]}-12")), datetime.now(UTC))
     await _close(world, CLOSED[1])
     await world.container.drafts.publish(MONTH, datetime.now(UTC))
     await _budgets_of_now(world)
