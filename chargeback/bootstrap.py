@@ -181,6 +181,7 @@ class Container(Bookkeeping):
             self.reconciler,
             self.retry,
             self._replay,
+            self.asked_replays.replay,
             lambda: datetime.now(UTC),
         )
         recorded = recorded_works(works.by_kind(), self.audit_log)

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from chargeback.domain.deployments.call_limits import CallLimits
     from chargeback.domain.time.days import UtcDay
     from chargeback.services.alerts.watch_budgets import BudgetWatch
+    from chargeback.services.budgets.asked_replays import AskedReplays
     from chargeback.services.budgets.change_budgets import ChangeBudgets
     from chargeback.services.budgets.explain_budget import BudgetExplainer
     from chargeback.services.budgets.nudges import Nudges
+    from chargeback.services.budgets.outlooks import BudgetOutlooks
     from chargeback.services.budgets.overrides import BudgetOverrides
     from chargeback.services.budgets.push_decisions import DecisionPusher, Decisions
     from chargeback.services.budgets.replay import BudgetReplayer
@@ -88,11 +90,25 @@ class Budgeting(Alerting):
         return BudgetStates(self.catalogues, spend, self.budget_overrides, Forecasts())
 
     @cached_property
+    def budget_outlooks(self) -> "BudgetOutlooks":
+        """Where budgets go."""
+        from chargeback.services.budgets.outlooks import BudgetOutlooks
+
+        return BudgetOutlooks(self.budget_states)
+
+    @cached_property
     def budget_explainer(self) -> "BudgetExplainer":
         """Explains how the figures of budgets come about."""
         from chargeback.services.budgets.explain_budget import BudgetExplainer
 
         return BudgetExplainer(self.books, self.counter, self.catalogues, self.budget_overrides)
+
+    @cached_property
+    def asked_replays(self) -> "AskedReplays":
+        """What budgets would have done, for people who ask over HTTP."""
+        from chargeback.services.budgets.asked_replays import AskedReplays
+
+        return AskedReplays(self.control, self.budget_overrides, self.budget_replayer)
 
     async def budget_replayer(self) -> "BudgetReplayer":
         """Replays budgets over the ledger, at what is in force now."""
@@ -175,6 +191,9 @@ class Budgeting(Alerting):
         nudges: tuple[Nudges, ...] = self.__dict__.pop("_nudges", ())
         for each in nudges:
             await each.stop()
+        outlooks: BudgetOutlooks | None = self.__dict__.pop("budget_outlooks", None)
+        if outlooks is not None:
+            await outlooks.stop()
         pusher: DecisionPusher | None = self.__dict__.pop("decision_pusher", None)
         if pusher is not None:
             await pusher.stop()

@@ -30,6 +30,7 @@ OWNERS = {
     "operation": "services/operations/operation.py",
     "request": "services/requests/repeatable.py",
     "budget-override": "services/budgets/overrides.py",
+    "budget-replay": "services/budgets/asked_replays.py",
     "alert-channel": "services/alerts/channel_states.py",
     "key-version": "services/audit_log/key_versions.py",
     "cursor-key": "services/access/cursor_key.py",

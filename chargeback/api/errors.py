@@ -5,6 +5,7 @@
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -68,6 +69,8 @@ _CODES = {
     503: "StoreUnavailable",
 }
 
+
+_PLACED = re.compile(r"(?P<place>[A-Za-z][A-Za-z0-9.\[\]]*): (?P<fault>.+)", re.DOTALL)
 
 _PARAMETERS = {
     "first": "startDate",
@@ -183,6 +186,8 @@ def _as_api_error(request: Request, error: Exception) -> ApiError:
             return ApiError(error.status_code, code, str(error.detail), headers=error.headers)
         case InvalidQuery():
             return _refused_query(error)
+        case InvalidConfig():
+            return _invalid_entry(error)
         case QueryRefused():
             return ApiError(503, "TooBusy", str(error), headers={"Retry-After": "2"})
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
@@ -196,6 +201,17 @@ def _invalid_parameters(error: RequestValidationError) -> ApiError:
     ]
     first = details[0]
     return ApiError(400, "InvalidParameter", f"{first.target}: {first.message}", target=first.target, details=details)
+
+
+def _invalid_entry(error: InvalidConfig) -> ApiError:
+    """What is wrong with an entry, each fault at its place such as `steps[0].percent`."""
+    placed = [_PLACED.fullmatch(each) for each in error.faults]
+    details = [
+        ErrorDetail(type(error).__name__, found["fault"] if found else fault, found["place"] if found else "")
+        for found, fault in zip(placed, error.faults, strict=True)
+    ]
+    first = details[0] if details else ErrorDetail(type(error).__name__, str(error))
+    return ApiError(400, type(error).__name__, str(error), target=first.target, details=details)
 
 
 def _refused_query(error: InvalidQuery) -> ApiError:

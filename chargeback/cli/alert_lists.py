@@ -194,7 +194,7 @@ def _shown_turn(alert: Alert, kind: TurnKind, digests: Mapping[str, Telling], zo
         lines,
         facts.cause,
         facts.advice,
-        facts.link,
+        said.link,
         tuple(tellings),
     )
 

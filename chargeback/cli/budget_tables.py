@@ -13,23 +13,9 @@ from chargeback.cli.budget_documents import (
     ShownBudgets,
 )
 from chargeback.cli.tables import money, new_table, print_table
-from chargeback.domain.budgets.budget import Action, Measure
+from chargeback.domain.budgets.budget import Measure
 from chargeback.domain.money.exact import to_text
-
-_NOW = {
-    Action.NOTIFY: "people are told",
-    Action.WARN: "calls are warned",
-    Action.SWAP: "calls go to another model",
-    Action.THROTTLE: "calls are slowed down",
-    Action.BLOCK: "calls are refused",
-}
-_AFTER = {
-    Action.NOTIFY: "told of",
-    Action.WARN: "warned",
-    Action.SWAP: "swapped",
-    Action.THROTTLE: "throttled",
-    Action.BLOCK: "refused",
-}
+from chargeback.services.budgets.wording import HAPPENED_TO_CALLS, HAPPENS_NOW
 
 
 def show_status(found: ShownBudgets) -> None:
@@ -65,7 +51,7 @@ def what_happens(budget: ShownBudget) -> str:
     """What the reached step does, in a few words."""
     if budget.step is None:
         return "nothing"
-    said = f"{_NOW[budget.step.action]} ({_at(budget.step.percent, budget.step.of)})"
+    said = f"{HAPPENS_NOW[budget.step.action]} ({_at(budget.step.percent, budget.step.of)})"
     return f"in shadow, else: {said}" if budget.shadow else said
 
 
@@ -151,7 +137,7 @@ def _spent(window: ReplayedDates) -> str:
 def _reached(step: ReachedStep) -> str:
     calls = f"{step.calls:,} calls" if step.calls != 1 else "1 call"
     when = f"{_at(step.percent, step.of)} in the hour from {_time(step.at)}"
-    return f"{when}: {calls}, {money(step.cost)} {_AFTER[step.action]}"
+    return f"{when}: {calls}, {money(step.cost)} {HAPPENED_TO_CALLS[step.action]}"
 
 
 def _sum_of_limit(budget: ShownBudget) -> str:

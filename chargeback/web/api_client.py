@@ -85,7 +85,16 @@ class ApiClient:
         """What the API answers at a path below /api/v1. Raises `ApiRefused`."""
         return await self._answer(self._scope("GET", path, parameters, {"accept": accept}), b"")
 
-    async def send(self, method: str, path: str, content: object = None, *, tag: str = "", key: str = "") -> ApiAnswer:
+    async def send(
+        self,
+        method: str,
+        path: str,
+        content: object = None,
+        *,
+        tag: str = "",
+        key: str = "",
+        parameters: Parameters | None = None,
+    ) -> ApiAnswer:
         """Change something. Raises `ApiRefused`.
 
         `tag` is the one that was read before; a change that has the `key` of an earlier one is made once.
@@ -93,7 +102,7 @@ class ApiClient:
         headers = {"accept": "application/json", "content-type": "application/json"}
         headers |= {"if-match": tag} if tag else {}
         headers |= {"repeatability-request-id": key} if key else {}
-        return await self._answer(self._scope(method, path, None, headers), msgspec.json.encode(content or {}))
+        return await self._answer(self._scope(method, path, parameters, headers), msgspec.json.encode(content or {}))
 
     def passed_on(self, path: str, parameters: Parameters | None = None, accept: str = "*/*") -> Response:
         """A response that is the API's own, as it comes: for files. A refusal becomes a page."""

@@ -18,6 +18,7 @@ _NAMES = {
     OperationKind.RECONCILE: "Compare {} with its invoice",
     OperationKind.REPLAY: "Take quarantined events in again",
     OperationKind.RETRY: "Try what is set aside again",
+    OperationKind.REPLAY_BUDGET: "Replay a budget over {}",
 }
 _STATES = {
     OperationState.NOT_STARTED: "waits",
@@ -127,6 +128,10 @@ def _retried(result: Mapping[str, str]) -> list[str]:
     return ["All of it could be handled." if left == "0" else f"{left} parts still cannot be handled."]
 
 
+def _budget_replayed(result: Mapping[str, str]) -> list[str]:
+    return [f"The page of the budget {result['budget']} says what it would have done."]
+
+
 _RESULTS = {
     OperationKind.CLOSE: _closed,
     OperationKind.CORRECT: _corrected,
@@ -136,5 +141,6 @@ _RESULTS = {
     OperationKind.RECONCILE: _compared,
     OperationKind.REPLAY: _replayed,
     OperationKind.RETRY: _retried,
+    OperationKind.REPLAY_BUDGET: _budget_replayed,
 }
 """Kind → what came of it, a sentence each."""

@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from chargeback.domain.access.app_roles import AppRole
+from chargeback.domain.access.requester import recorded_name
 from chargeback.domain.money.currencies import minor_unit_decimals
 from chargeback.services.statements.print_dates import month_name, short_month
 from chargeback.services.statements.print_numbers import at_least, cents, exact, number, percent, price_unit
@@ -73,6 +74,8 @@ def _environment() -> jinja2.Environment:
         "as_percent": as_percent,
         "price_unit": price_unit,
         "coded": coded,
+        "decimal": decimal,
+        "person": recorded_name,
     }
     environment.globals |= {"asset": asset_path, "percent": percent, "svg": Markup, "label": label, "link": link}
     return environment
@@ -88,6 +91,11 @@ def link(path: str, *parameters: Mapping[str, str | None], **more: str | None) -
 def role_word(role: AppRole) -> str:
     """What a role is called on a page, such as Finance."""
     return role.value.rpartition(".")[2]
+
+
+def decimal(text: str | None) -> Decimal:
+    """An amount of the API to compare; what is not known is nothing."""
+    return Decimal(text or 0)
 
 
 def sentence(text: str) -> str:

@@ -14,7 +14,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chargeback.api.surroundings import Surroundings
 from chargeback.web import sign_in
 from chargeback.web.api_client import ApiRefused
-from chargeback.web.pages import applications, explore, log, month_acts, months, my_usage, operations, overview, repairs
+from chargeback.web.pages import (
+    alerts,
+    applications,
+    budgets,
+    explore,
+    log,
+    month_acts,
+    months,
+    my_usage,
+    operations,
+    overview,
+    repairs,
+)
 from chargeback.web.rendering import asset, asset_path
 from chargeback.web.sections import MY_USAGE_SECTION, first_section
 from chargeback.web.visits import Pages, Visit, failed_page, not_found_page, refused_by_api_page, refused_page
@@ -67,6 +79,8 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
         *log.routes(shared),
         *repairs.routes(shared),
         *my_usage.routes(shared),
+        *budgets.routes(shared),
+        *alerts.routes(shared),
     ]
     around = [Middleware(Surroundings, answer_failure=failed_page)]
     refusing = {HTTPException: _refused, ApiRefused: _refused_by_api}

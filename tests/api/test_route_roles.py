@@ -39,11 +39,15 @@ NEEDS: dict[str, Permission | None] = {
             "listBudgetRules", "getBudgetRule", "getBudgetStatuses", "listBudgetViolations", "predictBudget",
             "listPeriods", "getPeriod", "listObstacles", "getReconciliation", "listCorrections", "getForecast",
             "listAnomalies", "explainAmount", "listAlerts", "getAlert",
+            "predictBudgets", "explainBudget", "listBudgetReplays",
         ),
         COSTS,
     ),
     **dict.fromkeys(
-        ("createBudget", "changeBudget", "deleteBudget", "overrideBudget", "createBudgetRule", "changeBudgetRule"),
+        (
+            "createBudget", "changeBudget", "deleteBudget", "overrideBudget", "createBudgetRule", "changeBudgetRule",
+            "replayBudget",
+        ),
         Permission.CHANGE_BUDGETS,
     ),
     **dict.fromkeys(

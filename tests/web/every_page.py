@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.support.page_worlds import MONTH, PEOPLE
+from chargeback.domain.alerts.alert import Matter, alert_id
+from chargeback.domain.alerts.kinds import AlertKind
+from tests.support.page_worlds import MONTH, PEOPLE, this_month
 
 EVERYBODY = frozenset(each.name for each in PEOPLE)
 _OWNERS = frozenset({"owner", "voice-owner"})
 _OF_COSTS = _OWNERS | {"finance", "admin", "auditor", "user"}
 _OF_CENTRES = _OWNERS | {"finance", "admin", "auditor"}
+
+_OF_SEARCH = frozenset({"owner", "finance", "admin", "auditor"})
+_REACHED = Matter(AlertKind.BUDGET, "product/search/launch", "cost-centre:product/search", this_month(), "100 % actual")
 
 _FINANCE = frozenset({"finance", "admin"})
 _AUDITORS = frozenset({"auditor", "admin"})
@@ -16,6 +21,13 @@ _OPERATORS = frozenset({"operator", "admin"})
 
 PAGES: dict[str, tuple[frozenset[str], str]] = {
     "/overview": (_OF_COSTS, f"/overview?month={MONTH}"),
+    "/budgets": (_OF_CENTRES, "/budgets"),
+    "/budgets/{budget}": (_OF_SEARCH, "/budgets/product:search:launch"),
+    "/budgets/{budget}/change": (_OF_SEARCH - {"auditor"}, "/budgets/product:search:launch/change"),
+    "/budgets/{budget}/delete": (_OF_SEARCH - {"auditor"}, "/budgets/product:search:launch/delete"),
+    "/new-budget": (_OF_CENTRES - {"auditor"}, "/new-budget"),
+    "/alerts": (_OF_CENTRES, "/alerts"),
+    "/alerts/{alert}": (_OF_SEARCH, f"/alerts/{alert_id(_REACHED, 1)}"),
     "/months": (_OF_COSTS, "/months"),
     "/months/{period}": (_OF_COSTS, f"/months/{MONTH}"),
     "/months/{period}/{act}": (_FINANCE, f"/months/{MONTH}/close-in-spite"),
@@ -35,6 +47,8 @@ NOT_LOOKED_AT = {
     "/signed-in",
     "/signed-out",
     "/welcome",
+    "/budgets/{budget}/overrides",
+    "/budgets/{budget}/replays",
     "/months/{period}/files/{name:path}",
     "/months/operations/{id}",
     "/log/operations/{id}",

@@ -15,6 +15,8 @@ from chargeback.adapters.config.catalogue import with_line
 from chargeback.adapters.config.entries import Record, Sections, one, sections
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.yaml_files import read
+from chargeback.domain.alerts.alert import LONGEST_ID
+from chargeback.domain.alerts.message import ID_IN_LINK
 from chargeback.domain.alerts.subscriptions import AlertPlan
 from chargeback.domain.alerts.tolerances import AlertTolerances
 from chargeback.domain.errors import InvalidConfig
@@ -37,7 +39,8 @@ class AlertSettings:
         channels: every channel, in the order of the file.
         allowed_hosts: hosts that webhooks and mail servers may have, each with everything below it.
         tolerances: how much is not told.
-        link: where messages lead, an https address without a slash at its end; empty: nowhere.
+        link: where messages lead, an https address without a slash at its end, with `{alert}` where the id of an alert
+            belongs; empty: nowhere.
     """
 
     plan: AlertPlan = _NOBODY
@@ -115,7 +118,7 @@ def _faults(entry: _Document) -> Iterator[str]:
         yield f"timeZone: {entry.time_zone!r} is not a time zone such as Europe/Berlin"
     if entry.link and not _is_https(entry.link):
         yield f"link: {entry.link!r} is not an https:// address"
-    if len(entry.link) > MOST_LINK:
+    if len(entry.link.replace(ID_IN_LINK, "-" * LONGEST_ID)) > MOST_LINK:
         yield f"link: is longer than {MOST_LINK:,} characters"
     yield from host_faults(entry.allowed_hosts)
 

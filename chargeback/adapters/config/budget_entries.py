@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from chargeback.adapters.config.budget_names import unknown_names
-from chargeback.adapters.config.budgets import budgets
+from chargeback.adapters.config.budgets import FILE, budgets
+from chargeback.adapters.config.folders import path_of
+from chargeback.adapters.config.yaml_files import line_of_entry
 from chargeback.domain.budgets.budget import NO_ROLLOVER, Budget, Measure, Rollover, ScopeKind, Step
 from chargeback.domain.budgets.faults import budget_faults, twins
 from chargeback.domain.catalogue.catalogue import Catalogue
@@ -46,6 +48,13 @@ def read_entry(folder: Path, entry: Mapping[str, Any], catalogue: Catalogue, ter
     if faults:
         raise InvalidConfig([fault.removeprefix(_PLACE).lstrip(".: ") for fault in faults])
     return budget
+
+
+def place_of_entry(folder: Path, budget: str) -> str:
+    """Where budgets.yaml has a budget, such as `budgets.yaml:12`; only the file where the entry is not found."""
+    path = path_of(folder, FILE)
+    line = line_of_entry(path, "budgets", budget) if path.exists() else None
+    return FILE if line is None else f"{FILE}:{line}"
 
 
 def budget_entry(budget: Budget) -> dict[str, Any]:

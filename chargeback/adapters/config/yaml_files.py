@@ -99,6 +99,17 @@ def line_number(path: Path, place: str) -> int:
     return line + 1
 
 
+def line_of_entry(path: Path, section: str, entry_id: str) -> int | None:
+    """The line on which the entry of a list begins that has this id; None where there is none."""
+    found = _child(_composed(path.read_text()), "", section)
+    for entry in found[1].value if found and isinstance(found[1], yaml.SequenceNode) else ():
+        name = _child(entry, "", "id")
+        if name is not None and name[1].value == entry_id:
+            line: int = entry.start_mark.line
+            return line + 1
+    return None
+
+
 @lru_cache(maxsize=4)
 def _composed(text: str) -> yaml.Node:
     node: yaml.Node = yaml.compose(text, _Loader)  # type: ignore[assignment]

@@ -12,6 +12,7 @@ from chargeback.api.conventions.documents import Responses, answers
 from chargeback.api.conventions.pages import base_url
 from chargeback.api.request_source import actor_of
 from chargeback.domain.access.requester import Requester
+from chargeback.domain.budgets.budget import Budget
 from chargeback.services.operations.operation import OperationKind, OperationOrder, OperationRecord
 
 if TYPE_CHECKING:
@@ -87,10 +88,19 @@ async def begin(
     period: str = "",
     reason: str = "",
     override: bool = False,
+    budget: Budget | None = None,
+    is_trial: bool = False,
 ) -> Response:
     """Ask for long work; `name` identifies the request where it may be repeated."""
     order = OperationOrder(
-        kind=kind, actor=actor_of(request, who), by=who.by, period=period, reason=reason, override=override
+        kind=kind,
+        actor=actor_of(request, who),
+        by=who.by,
+        period=period,
+        reason=reason,
+        override=override,
+        budget=budget,
+        is_trial=is_trial,
     )
     asked = await container.operations.ask(name or secrets.token_hex(16), order, now)
     where = f"{base_url(request)}/api/v1/operations/{asked.id}"

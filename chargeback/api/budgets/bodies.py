@@ -87,6 +87,7 @@ class BudgetAnswer(msgspec.Struct, frozen=True, rename="camel"):
         name_in_path: how a path names it: its id with `:` for each `/`.
         origin: `files`: budgets.yaml has it, and it is changed there; `made`: it was made beside the files.
         definition: as budgets.yaml would have it.
+        place: where the files have it, such as `budgets.yaml:12`; told of one budget alone.
         changed_at, changed_by: the last change of a made one.
     """
 
@@ -96,6 +97,7 @@ class BudgetAnswer(msgspec.Struct, frozen=True, rename="camel"):
     definition: dict[str, Any]
     changed_at: datetime | None = None
     changed_by: str = ""
+    place: str = ""
 
 
 class BudgetStatus(msgspec.Struct, frozen=True, rename="camel"):

@@ -1,11 +1,13 @@
 """The routes /api/v1/budgets: the budgets that somebody may see, and making, changing and deleting them."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
+from chargeback.adapters.config.budget_entries import place_of_entry
 from chargeback.api.acting.repeatable import once, posting
 from chargeback.api.bodies import bounded, decoded
 from chargeback.api.budgets.bodies import BudgetAnswer, BudgetBody, id_in_path, name_in_path
@@ -91,7 +93,13 @@ def router(container: "Container") -> APIRouter:
         """A budget as it is defined. In the path its id has `:` for each `/`."""
         found = await seen_budget(container, who, budget)
         tag = tag_of_budget(found)
-        return unchanged(request, tag) or json_answer(found.answer, headers={"ETag": tag, **VARY})
+        if same := unchanged(request, tag):
+            return same
+        answer = found.answer
+        if found.record is None:
+            place = await asyncio.to_thread(place_of_entry, container.settings.config_folder, found.budget.id)
+            answer = msgspec.structs.replace(answer, place=place)
+        return json_answer(answer, headers={"ETag": tag, **VARY})
 
     @routes.put(
         "/budgets/{budget}",

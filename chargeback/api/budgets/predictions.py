@@ -2,25 +2,29 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from chargeback.api.budgets.bodies import BudgetStatus
+from chargeback.api.budgets.bodies import BudgetStatus, id_in_path
 from chargeback.api.budgets.seen import seen_budget, statuses
 from chargeback.api.budgets.standing import BudgetStatuses
-from chargeback.api.conventions.answering import tagged_answer, version_but_for_moment
+from chargeback.api.conventions.answering import json_answer, tagged_answer, version_but_for_moment
 from chargeback.api.conventions.documents import answers
 from chargeback.api.conventions.people_routes import people_routes
-from chargeback.api.errors import not_found
-from chargeback.api.people import Asking
+from chargeback.api.errors import ApiError, not_found
+from chargeback.api.people import Asking, require
+from chargeback.domain.access.permissions import Permission
 from chargeback.domain.budgets.state import BudgetState
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.outlook.forecast import Estimate
+from chargeback.services.budgets.outlooks import WindowOutlook
+from chargeback.services.budgets.seen_budgets import may_see_scope
 
 if TYPE_CHECKING:
     from chargeback.bootstrap import Container
+
+_MOST_PREDICTED = 100
 
 
 class BudgetPrediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +33,9 @@ class BudgetPrediction(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         prediction_confidence: how sure it is that the window ends between `predicted_low` and `predicted_high`.
         trend: `rising`, `falling` or `stable`: the rest of the window compared with what was spent in it by the day.
+        used_up_since: the date on which the limit was used up; null: it is not.
+        used_up_on, used_up_earliest, used_up_latest: the date on which it probably will be, and those that this lies
+            between in eight of ten cases; null: not in this window.
     """
 
     budget: str
@@ -42,6 +49,22 @@ class BudgetPrediction(msgspec.Struct, frozen=True, kw_only=True):
     budget_limit: str
     days_remaining: int
     as_of: datetime
+    used_up_since: str | None
+    used_up_on: str | None
+    used_up_earliest: str | None
+    used_up_latest: str | None
+
+
+class BudgetPredictions(msgspec.Struct, frozen=True):
+    """What the windows of budgets are expected to end with.
+
+    Attributes:
+        waiting: budgets whose forecast is worked out now: ask again in some seconds.
+    """
+
+    as_of: datetime
+    value: tuple[BudgetPrediction, ...]
+    waiting: tuple[str, ...]
 
 
 def router(container: "Container") -> APIRouter:
@@ -83,9 +106,39 @@ def router(container: "Container") -> APIRouter:
         state = next((each for each in found.states if each.budget.id == seen.budget.id), None)
         if state is None:
             raise not_found()
-        estimate = (await container.budget_states.forecast([seen.budget], now)).get(seen.budget.id)
-        content = _prediction(state, estimate, found.clock.today, now)
+        outlooks = await container.budget_outlooks.find([state], now, wait=True)
+        content = _prediction(state, outlooks.get(seen.budget.id, _UNKNOWN), found.clock.today, now)
         return tagged_answer(request, content, version_but_for_moment(content))
+
+    @routes.get(
+        "/budget/predict",
+        operation_id="predictBudgets",
+        responses=answers(BudgetPredictions),
+        summary="What the windows of budgets will end with",
+    )
+    async def predict_some(
+        who: Asking,
+        budget: Annotated[
+            list[str] | None, Query(description="Its id, `/` or `:` within it; may be given several times.")
+        ] = None,
+    ) -> Response:
+        """The same for several budgets. What takes long is worked out beside: `waiting` names those budgets."""
+        require(who, Permission.READ_COSTS)
+        names = {id_in_path(each) for each in budget or ()}
+        if len(names) > _MOST_PREDICTED:
+            message = f"that would be {len(names)} budgets: ask for {_MOST_PREDICTED} at most"
+            raise ApiError(400, "TooManyRows", message, target="budget")
+        now = datetime.now(UTC)
+        found = await container.budget_states.evaluate(now)
+        states = [each for each in found.states if each.budget.id in names and may_see_scope(who, each.budget.scope)]
+        outlooks = await container.budget_outlooks.find(states, now, wait=False)
+        value = [
+            _prediction(each, outlooks[each.budget.id], found.clock.today, now)
+            for each in states
+            if each.budget.id in outlooks
+        ]
+        waiting = tuple(each.budget.id for each in states if each.budget.id not in outlooks)
+        return json_answer(BudgetPredictions(now, tuple(value), waiting))
 
     def _told(request: Request, found: list[BudgetStatus]) -> Response:
         content = BudgetStatuses(found[0].as_of if found else datetime.now(UTC), tuple(found))
@@ -94,7 +147,11 @@ def router(container: "Container") -> APIRouter:
     return routes
 
 
-def _prediction(state: BudgetState, estimate: Estimate | None, today: date, now: datetime) -> BudgetPrediction:
+_UNKNOWN = WindowOutlook(None)
+
+
+def _prediction(state: BudgetState, outlook: WindowOutlook, today: date, now: datetime) -> BudgetPrediction:
+    estimate = outlook.estimate
     window, spent = state.window, state.spend.total
     passed, left = (today - window.first).days + 1, (window.after - today).days
     expected = estimate.expected if estimate else None
@@ -110,7 +167,15 @@ def _prediction(state: BudgetState, estimate: Estimate | None, today: date, now:
         budget_limit=to_text(state.limit),
         days_remaining=left,
         as_of=now,
+        used_up_since=_iso(outlook.reached),
+        used_up_on=_iso(outlook.expected),
+        used_up_earliest=_iso(outlook.earliest),
+        used_up_latest=_iso(outlook.latest),
     )
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _trend(spent: Decimal, expected: Decimal, passed: int, left: int) -> str:

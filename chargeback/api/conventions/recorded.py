@@ -41,6 +41,7 @@ ACTS: Mapping[str, Act] = {
     "createBudgetRule": Act.CREATE_BUDGET,
     "changeBudgetRule": Act.CHANGE_BUDGET,
     "overrideBudget": Act.OVERRIDE_BUDGET,
+    "replayBudget": Act.REPLAY_BUDGET,
     "approvePeriod": Act.APPROVE_PERIOD,
     "withdrawApproval": Act.WITHDRAW_APPROVAL,
     "closePeriod": Act.CLOSE_PERIOD,

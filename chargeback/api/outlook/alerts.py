@@ -1,19 +1,23 @@
 """The routes /api/v1/alerts: what people were told, as far as it is about what somebody may see."""
 
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 
 from chargeback.api.conventions.answering import json_answer
 from chargeback.api.conventions.documents import answers
 from chargeback.api.conventions.people_routes import people_routes
 from chargeback.api.errors import ApiError, not_found
+from chargeback.api.outlook.alert_answers import AlertAnswer, AlertAnswers, told_of
 from chargeback.api.people import Asking, require
 from chargeback.domain.access.permissions import Permission
 from chargeback.domain.access.requester import Requester
 from chargeback.domain.alerts.alert import Alert
+from chargeback.domain.alerts.kinds import AlertKind
+from chargeback.domain.alerts.telling import Telling, TellingState
+from chargeback.domain.cost_centres.tree import is_within
 
 if TYPE_CHECKING:
     from chargeback.bootstrap import Container
@@ -24,40 +28,6 @@ _MOST = 1_000
 _LONGEST_ID = 200
 
 
-class AlertTurn(msgspec.Struct, frozen=True):
-    """Something that was told of a matter: that it was raised, became more urgent, or is over."""
-
-    turn: str
-    at: datetime
-    headline: str
-    cause: str
-    advice: str
-
-
-class AlertAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """A matter that people were told of.
-
-    Attributes:
-        state: `stands`, `cleared`, `ended` with its period, or `happened` once.
-    """
-
-    id: str
-    kind: str
-    severity: str
-    cost_centre: str
-    raised_at: datetime
-    state: str
-    headline: str
-    turns: tuple[AlertTurn, ...]
-
-
-class AlertAnswers(msgspec.Struct, frozen=True):
-    """What people were told of, the latest first."""
-
-    since: datetime
-    value: tuple[AlertAnswer, ...]
-
-
 def router(container: "Container") -> APIRouter:
     """What people were told."""
     routes = people_routes("outlook")
@@ -66,18 +36,22 @@ def router(container: "Container") -> APIRouter:
     async def listed(
         who: Asking,
         since: Annotated[datetime | None, Query(description="A time with its zone. Default: 30 days ago.")] = None,
+        kind: Annotated[AlertKind | None, Query(description="Only those of this kind.")] = None,
+        cost_centre: Annotated[str | None, Query(alias="costCentre", description="With everything below it.")] = None,
+        standing: Annotated[bool, Query(description="Also what stands now and was raised before that time.")] = False,
     ) -> Response:
         """The matters that were raised since a time and that concern what you may see."""
         require(who, Permission.READ_COSTS)
         now = datetime.now(UTC)
         start = _start(since, now)
-        found: list[AlertAnswer] = []
-        async for page in container.outbox.between(start, now):
-            found += [_told(each) for each in page if _may_see(who, each)]
+        found: dict[str, Alert] = {}
+        async for alerts in _pages(container, start, now, kind if standing else None, standing=standing):
+            found |= {each.id: each for each in alerts if _is_asked(who, each, kind, cost_centre)}
             if len(found) > _MOST:
                 message = f"there are more than {_MOST}: ask for those since a later time"
                 raise ApiError(400, "TooManyRows", message, target="since")
-        return json_answer(AlertAnswers(start, tuple(found)))
+        latest = sorted(found.values(), key=lambda each: each.raised.at, reverse=True)
+        return json_answer(AlertAnswers(start, tuple(await _told(container, who, latest))))
 
     @routes.get("/alerts/{alert}", operation_id="getAlert", responses=answers(AlertAnswer), summary="Read an alert")
     async def read(who: Asking, alert: str) -> Response:
@@ -88,9 +62,33 @@ def router(container: "Container") -> APIRouter:
         kept = await container.outbox.get(alert)
         if kept is None or not _may_see(who, kept.alert):
             raise not_found()
-        return json_answer(_told(kept.alert))
+        (told,) = await _told(container, who, [kept.alert])
+        return json_answer(told)
 
     return routes
+
+
+async def _pages(
+    container: "Container", start: datetime, now: datetime, kind: AlertKind | None, *, standing: bool
+) -> AsyncIterator[Sequence[Alert]]:
+    if standing:
+        for each in [kind] if kind else AlertKind:
+            yield [kept.alert for kept in await container.outbox.standing(each)]
+    async for page in container.outbox.between(start, now):
+        yield page
+
+
+async def _told(container: "Container", who: Requester, alerts: Sequence[Alert]) -> list[AlertAnswer]:
+    """Channels are about everybody, so that only whoever sees everything is told of them."""
+    if not who.scope.everything:
+        return [told_of(each, None) for each in alerts]
+    tellings = (each for alert in alerts for turn in alert.turns.values() for each in turn.tellings.values())
+    names = sorted({each.digest for each in tellings if each.state is TellingState.IN_DIGEST})
+    digests: dict[str, Telling] = {}
+    for name in names:
+        if kept := await container.digests.get(name):
+            digests[name] = kept.digest.telling
+    return [told_of(each, digests) for each in alerts]
 
 
 def _start(since: datetime | None, now: datetime) -> datetime:
@@ -103,24 +101,12 @@ def _start(since: datetime | None, now: datetime) -> datetime:
     return since.astimezone(UTC)
 
 
+def _is_asked(who: Requester, alert: Alert, kind: AlertKind | None, cost_centre: str | None) -> bool:
+    if not _may_see(who, alert) or (kind is not None and alert.matter.kind is not kind):
+        return False
+    return not cost_centre or (bool(alert.cost_centre) and is_within(alert.cost_centre, cost_centre))
+
+
 def _may_see(who: Requester, alert: Alert) -> bool:
     """A matter of no cost centre is about the whole of the books."""
     return who.scope.everything or (bool(alert.cost_centre) and who.scope.has_cost_centre(alert.cost_centre))
-
-
-def _told(alert: Alert) -> AlertAnswer:
-    turns = [
-        AlertTurn(kind.value, turn.at, turn.facts.headline, turn.facts.cause, turn.facts.advice)
-        for kind, turn in alert.turns.items()
-    ]
-    state = "happened" if alert.is_event else "stands" if alert.stands else "cleared" if alert.cleared else "ended"
-    return AlertAnswer(
-        alert.id,
-        alert.matter.kind.value,
-        alert.severity.value,
-        alert.cost_centre,
-        alert.raised.at,
-        state,
-        alert.raised.facts.headline,
-        tuple(turns),
-    )

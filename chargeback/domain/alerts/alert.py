@@ -12,6 +12,9 @@ from chargeback.domain.alerts.facts import Facts
 from chargeback.domain.alerts.kinds import AlertKind, Severity
 from chargeback.domain.alerts.telling import Telling
 
+LONGEST_ID = max(map(len, AlertKind)) + 33
+"""Characters of an alert's id: see `alert_id`."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Matter:

@@ -1,11 +1,14 @@
 """What is sent to a channel: one turn of an alert, or several turns in a digest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chargeback.domain.alerts.alert import Alert, TurnKind, key_of
 from chargeback.domain.alerts.facts import Facts
 from chargeback.domain.alerts.kinds import AlertKind, Severity
+
+ID_IN_LINK = "{alert}"
+"""Stands in a link for the id of the alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class AlertMessage:
 def entry_of(alert: Alert, turn: TurnKind) -> MessageEntry:
     """One turn of an alert."""
     said = alert.turns[turn]
-    return MessageEntry(alert.id, turn, alert.matter.kind, alert.severity, alert.cost_centre, said.at, said.facts)
+    facts = replace(said.facts, link=said.facts.link.replace(ID_IN_LINK, alert.id))
+    return MessageEntry(alert.id, turn, alert.matter.kind, alert.severity, alert.cost_centre, said.at, facts)
 
 
 def message_of(alert: Alert, turn: TurnKind, channel: str) -> AlertMessage:

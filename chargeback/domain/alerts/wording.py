@@ -24,7 +24,7 @@ MOST_FIGURES = 8
 SHORTER = (HEADLINE_LENGTH, 200, 100, 50, 25)
 """Lengths to which a channel with little room may shorten the details, one after the other."""
 
-_URGENCY = {
+URGENCY = {
     Severity.INFORMATION: "For your information",
     Severity.LOOK_TODAY: "Look today",
     Severity.MONEY_AT_RISK: "Money at risk",
@@ -107,7 +107,7 @@ def left_out(count: int) -> str:
 def _say_entry(entry: MessageEntry, zone: ZoneInfo) -> SaidAlert:
     facts = entry.facts
     return SaidAlert(
-        "All clear" if entry.turn is TurnKind.CLEARED else _URGENCY[entry.severity],
+        "All clear" if entry.turn is TurnKind.CLEARED else URGENCY[entry.severity],
         plain_text(facts.headline, HEADLINE_LENGTH),
         tuple(_rows(entry, zone)),
         facts.link if facts.link.startswith("https://") else "",

@@ -11,6 +11,7 @@ class Act(StrEnum):
     CREATE_BUDGET = "budget.create"
     CHANGE_BUDGET = "budget.change"
     REMOVE_BUDGET = "budget.remove"
+    REPLAY_BUDGET = "budget.replay"
     APPROVE_PERIOD = "period.approve"
     WITHDRAW_APPROVAL = "period.withdraw-approval"
     CLOSE_PERIOD = "period.close"

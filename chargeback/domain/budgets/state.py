@@ -169,6 +169,16 @@ def reached_at(step: Step, limit: Decimal) -> Decimal:
     return EXACT.multiply(EXACT.multiply(limit, step.percent), _PERCENT)
 
 
+def date_reached(state: BudgetState, spend: Mapping[date, Spend], amount: Decimal, clock: BooksClock) -> date | None:
+    """The first date of the window at whose end an amount was spent; None: not yet."""
+    first, spent = max(state.window.first, begun_on(state.budget, clock)), ZERO
+    for day in sorted(each for each in spend if first <= each <= clock.today):
+        spent = EXACT.add(spent, spend[day].total)
+        if spent >= amount:
+            return day
+    return None
+
+
 def first_date(budget: Budget, clock: BooksClock) -> date:
     """The first date whose spend decides anything about a budget now."""
     window = window_of(budget.every, clock.today)

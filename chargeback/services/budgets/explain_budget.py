@@ -5,18 +5,19 @@ The state is derived from the very amounts that are shown, so they add up.
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from chargeback.domain.budgets.budget import Budget, Step
+from chargeback.domain.budgets.budget import Budget, Measure, Step
 from chargeback.domain.budgets.carrying import PastWindow, carried_into
 from chargeback.domain.budgets.scopes import WatchedScopes
 from chargeback.domain.budgets.state import (
     BooksClock,
     BudgetState,
     Spend,
+    date_reached,
     first_date,
     past_windows,
     reached_at,
@@ -75,11 +76,16 @@ class ExplainedWindow:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedStep:
-    """A step with the amount at which it is reached now."""
+    """A step with the amount at which it is reached now.
+
+    Attributes:
+        reached_on: the date of the window at whose end that much was spent; None: not yet, or it looks at the forecast.
+    """
 
     step: Step
     amount: Decimal
     is_reached: bool
+    reached_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ class BudgetExplainer:
             state,
             [each for day, each in sorted(dates.items()) if day in state.window],
             [ExplainedWindow(window, carried_into(budget, past[:number])) for number, window in enumerate(past)],
-            [ExplainedStep(step, reached_at(step, state.limit), step in state.reached) for step in budget.steps],
+            [_explained_step(step, state, spend, clock) for step in budget.steps],
             forecasts.get(budget.id),
         )
 
@@ -158,6 +164,12 @@ class BudgetExplainer:
         else:
             posted, counted = await refresh_spend(self._books, day, Watch(watched)), NOTHING_COUNTED
         return day_amounts(posted, NOTHING_COUNTED, currency, watched), day_amounts(posted, counted, currency, watched)
+
+
+def _explained_step(step: Step, state: BudgetState, spend: Mapping[date, Spend], clock: BooksClock) -> ExplainedStep:
+    amount = reached_at(step, state.limit)
+    on = date_reached(state, spend, amount, clock) if step.of is Measure.ACTUAL else None
+    return ExplainedStep(step, amount, step in state.reached, on)
 
 
 def _add(found: dict[date, SpendOfDate], budget: Budget, terms: Terms, posted: DayAmounts, counted: DayAmounts) -> None:

@@ -20,7 +20,7 @@ from chargeback.domain.outlook.forecast import Estimate
 from chargeback.services.forecasting.spend_history import WEEKS
 
 if TYPE_CHECKING:
-    from chargeback.services.forecasting.coming_spend import ComingSpend
+    from chargeback.services.forecasting.coming_spend import ComingSpend, Dates
 
 HISTORY_DAYS = 7 * WEEKS
 """How far back a pattern is looked for."""
@@ -57,23 +57,41 @@ class Forecasts:
         self._known: dict[str, _Known] = {}
 
     async def of(
-        self, budgets: Sequence[tuple[Budget, SpendOfDates]], clock: BooksClock, *, seconds: float | None = None
+        self,
+        budgets: Sequence[tuple[Budget, SpendOfDates]],
+        clock: BooksClock,
+        *,
+        seconds: float | None = None,
+        makes_models: bool = True,
     ) -> dict[str, Estimate]:
         """Budget → what its window is expected to end with; budgets without a forecast yet are left out.
 
-        `seconds`: how long to work on models, if that is not as long as usual.
+        `seconds`: how long to work on models, if that is not as long as usual; at least one is made.
+        `makes_models`: whether any is made; else only what is known is told.
         """
-        if self._today != clock.today:
-            self._today, self._known = clock.today, {}
-        new = [each for each in budgets if each[0].id not in self._known or self._known[each[0].id].budget != each[0]]
-        if new:
+        new = [each for each in budgets if not self.has_model(each[0], clock)]
+        if new and makes_models:
             await asyncio.to_thread(self._model, new, clock.today, self._seconds if seconds is None else seconds)
         found: dict[str, Estimate] = {}
         for budget, spend in budgets:
             known = self._known.get(budget.id)
-            if known is not None and known.coming is not None:
+            if known is not None and known.budget == budget and known.coming is not None:
                 found[budget.id] = _estimate(known, known.coming, spend, clock)
         return found
+
+    def has_model(self, budget: Budget, clock: BooksClock) -> bool:
+        """Whether it is known how the spend of a budget goes on, or that nobody can tell."""
+        if self._today != clock.today:
+            self._today, self._known = clock.today, {}
+        known = self._known.get(budget.id)
+        return known is not None and known.budget == budget
+
+    def used_up(self, budget: Budget, spend: SpendOfDates, limit: Decimal, clock: BooksClock) -> "Dates":
+        """In how many days the limit of a budget is used up; nothing where no model says so."""
+        known = self._known.get(budget.id)
+        if known is None or known.coming is None:
+            return None, None, None
+        return known.coming.reach(*_before_and_today(budget, spend, clock), limit)
 
     def _model(self, budgets: Sequence[tuple[Budget, SpendOfDates]], today: date, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -104,11 +122,16 @@ def _coming(spend: SpendOfDates, budget: Budget, today: date) -> "ComingSpend | 
 
 def _estimate(known: _Known, coming: "ComingSpend", spend: SpendOfDates, clock: BooksClock) -> Estimate:
     """The spend of the window so far with the coming days; today cannot end below what is already spent."""
-    first = max(window_of(known.budget.every, clock.today).first, begun_on(known.budget, clock))
-    before = total(spent.known for day, spent in spend.items() if first <= day < clock.today)
-    today = spend.get(clock.today, Spend()).total
+    before, today = _before_and_today(known.budget, spend, clock)
     if known.estimate is None or known.spent != (before, today):
         can_only_rise = min((spent.known for spent in spend.values()), default=ZERO) >= 0
         least = EXACT.add(before, today) if can_only_rise else None
         known.spent, known.estimate = (before, today), coming.estimate(before, today, least)
     return known.estimate
+
+
+def _before_and_today(budget: Budget, spend: SpendOfDates, clock: BooksClock) -> tuple[Decimal, Decimal]:
+    """What is spent of the window before the date under way, and on it."""
+    first = max(window_of(budget.every, clock.today).first, begun_on(budget, clock))
+    before = total(spent.known for day, spent in spend.items() if first <= day < clock.today)
+    return before, spend.get(clock.today, Spend()).total

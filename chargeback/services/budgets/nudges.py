@@ -55,6 +55,11 @@ class Nudges:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
+    async def settled(self) -> None:
+        """Wait for work that is under way or due."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
     async def stop(self) -> None:
         """End work that is under way or due."""
         if self._task is not None:

@@ -61,7 +61,7 @@ class BudgetStates:
         self._catalogues = catalogues
         self._spend = spend
         self._overrides = overrides
-        self._forecasts = forecasts
+        self.forecasts = forecasts
 
     async def evaluate(self, now: datetime) -> Evaluation:
         """The states of the budgets in force at `now` (UTC)."""
@@ -81,7 +81,7 @@ class BudgetStates:
             except InvalidConfig as error:
                 unknown[budget.id] = str(error)
         known = [budget for budget in budgets if budget.id in converted]
-        forecasts = await self._forecasts.of([(each, converted[each.id]) for each in known if is_forecast(each)], clock)
+        forecasts = await self.forecasts.of([(each, converted[each.id]) for each in known if is_forecast(each)], clock)
         by_budget: dict[str, list[Override]] = {}
         for override in overrides:
             by_budget.setdefault(override.budget, []).append(override)
@@ -99,15 +99,24 @@ class BudgetStates:
         Budgets without a forecast yet are left out, and so are those of which nobody can say how they stand.
         `seconds`: see `Forecasts.of`.
         """
+        clock, spend = await self.with_history(budgets, now)
+        return await self.forecasts.of(
+            [(each, spend[each.id]) for each in budgets if each.id in spend], clock, seconds=seconds
+        )
+
+    async def with_history(
+        self, budgets: Sequence[Budget], now: datetime
+    ) -> tuple[BooksClock, dict[str, Mapping[date, Spend]]]:
+        """Budget → its spend by date, as far back as a forecast looks; those that nobody can tell are left out."""
         catalogue, terms = await self._catalogues.current(), await self._catalogues.terms()
         clock = books_clock(catalogue.calendar, now)
         first = min([clock.today - timedelta(days=HISTORY_DAYS), *(first_date(each, clock) for each in budgets)])
         spend = await self._spend.by_date(terms.watched, BookDate(first.isoformat()), now, catalogue.currency)
-        converted: list[tuple[Budget, Mapping[date, Spend]]] = []
+        converted: dict[str, Mapping[date, Spend]] = {}
         for budget in budgets:
             with suppress(InvalidConfig):
-                converted.append((budget, _in_currency_of(budget, spend, terms)))
-        return await self._forecasts.of(converted, clock, seconds=seconds)
+                converted[budget.id] = _in_currency_of(budget, spend, terms)
+        return clock, converted
 
 
 def expected_of(forecasts: Mapping[str, Estimate], budget: Budget) -> Decimal | None:

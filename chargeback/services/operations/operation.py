@@ -10,6 +10,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from chargeback.domain.audit_log.actor import Actor
+from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.errors import Conflict, NotThere, Superseded
 from chargeback.services.ports.control import Control
 
@@ -34,6 +35,7 @@ class OperationKind(StrEnum):
     RECONCILE = "reconcilePeriod"
     REPLAY = "replayQuarantine"
     RETRY = "retrySetAside"
+    REPLAY_BUDGET = "replayBudget"
 
 
 class OperationState(StrEnum):
@@ -58,6 +60,7 @@ class OperationOrder(msgspec.Struct, frozen=True, kw_only=True):
         by: whom records name.
         reason: why; with `override`, why it is done in spite of what speaks against it.
         override: whether it is.
+        budget: the one to replay, as it is to be replayed; `is_trial`: with another amount or other steps than its own.
     """
 
     kind: OperationKind
@@ -66,6 +69,8 @@ class OperationOrder(msgspec.Struct, frozen=True, kw_only=True):
     period: str = ""
     reason: str = ""
     override: bool = False
+    budget: Budget | None = None
+    is_trial: bool = False
 
 
 class OperationRecord(msgspec.Struct, frozen=True, kw_only=True):

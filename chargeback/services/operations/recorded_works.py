@@ -16,6 +16,7 @@ ACT_OF_OPERATION: Mapping[OperationKind, Act] = {
     OperationKind.RECONCILE: Act.RUN_JOB,
     OperationKind.REPLAY: Act.REPLAY_EVENTS,
     OperationKind.RETRY: Act.RETRY_SET_ASIDE,
+    OperationKind.REPLAY_BUDGET: Act.REPLAY_BUDGET,
 }
 
 
@@ -27,10 +28,16 @@ def recorded_works(works: Mapping[OperationKind, OperationWork], log: AuditLog) 
 def _recorded(work: OperationWork, act: Act, log: AuditLog) -> OperationWork:
     async def recorded(begun: OperationRecord) -> Mapping[str, str]:
         order = begun.order
-        target = f"period:{order.period}" if order.period else f"operation:{begun.id}"
-        async with log.change(order.actor, act, target, reason=order.reason) as opened:
+        async with log.change(order.actor, act, _target(begun), reason=order.reason) as opened:
             result = await work(begun)
             opened.after = result
         return result
 
     return recorded
+
+
+def _target(begun: OperationRecord) -> str:
+    order = begun.order
+    if order.budget is not None:
+        return f"budget:{order.budget.id}"
+    return f"period:{order.period}" if order.period else f"operation:{begun.id}"

@@ -31,6 +31,7 @@ class OperationWorks:
 
     Attributes:
         replay: takes the events of the quarantine in again.
+        replay_budget: finds out what a budget would have done.
         clock: what time it is, UTC.
     """
 
@@ -41,6 +42,7 @@ class OperationWorks:
     reconciler: Reconciler
     retry: Retry
     replay: Callable[[datetime], Awaitable[Replayed]]
+    replay_budget: OperationWork
     clock: Callable[[], datetime]
 
     def by_kind(self) -> Mapping[OperationKind, OperationWork]:
@@ -54,6 +56,7 @@ class OperationWorks:
             OperationKind.RECONCILE: self.reconcile,
             OperationKind.REPLAY: self.replay_quarantine,
             OperationKind.RETRY: self.retry_set_aside,
+            OperationKind.REPLAY_BUDGET: self.replay_budget,
         }
 
     async def close(self, operation: OperationRecord) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from chargeback.api.outlook.alerts import AlertAnswer, AlertAnswers
+from chargeback.api.outlook.alert_answers import AlertAnswer, AlertAnswers
 from chargeback.domain.alerts.kinds import AlertKind
 from chargeback.domain.cost_centres.tree import is_within
 from chargeback.web.api_client import ApiClient

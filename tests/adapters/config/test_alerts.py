@@ -188,7 +188,9 @@ def test_every_fault_is_told_at_once_with_its_place() -> None:
 
 
 def test_a_link_leaves_room_for_the_message() -> None:
-    assert faults_of(link=f"https://chargeback.example.com/{'x' * 500}") == ["link: is longer than 500 characters"]
+    for link in (f"https://chargeback.example.com/{'x' * 500}", f"https://c.example.com/{{alert}}/{'x' * 440}"):
+        assert faults_of(link=link) == ["link: is longer than 500 characters"]
+    assert faults_of(link="https://chargeback.example.com/alerts/{alert}") == []
 
 
 @pytest.mark.parametrize(

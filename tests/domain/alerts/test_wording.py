@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.alerts.alert import TurnKind
+from chargeback.domain.alerts.alert import Matter, Sighting, TurnKind
 from chargeback.domain.alerts.facts import Facts
-from chargeback.domain.alerts.kinds import Severity
+from chargeback.domain.alerts.kinds import AlertKind, Severity
+from chargeback.domain.alerts.message import message_of
 from chargeback.domain.alerts.plain_text import plain_text
+from chargeback.domain.alerts.subscriptions import AlertPlan
+from chargeback.domain.alerts.watching import raised
 from chargeback.domain.alerts.wording import SHORTER, money_text, say, shortened
 from tests.support.alert_messages import HOSTILE, NOON, OVERRUN, digest, entry, hostile_facts, message
 
@@ -67,6 +70,16 @@ def test_a_test_says_first_that_nothing_happened() -> None:
 
     assert said.subject == "Test: chargeback reaches this channel"
     assert said.opening == "This is a test. Nothing happened."
+
+
+def test_a_link_names_the_alert_where_it_asks_for_it() -> None:
+    facts = replace(OVERRUN, link="https://chargeback.example.com/alerts/{alert}")
+    about = Sighting(Matter(AlertKind.BUDGET, "search"), Severity.LOOK_TODAY, facts)
+    alert = raised(about, 1, AlertPlan(), NOON)
+
+    said = say(message_of(alert, TurnKind.RAISED, "chat"), BERLIN)
+
+    assert said.alerts[0].link == f"https://chargeback.example.com/alerts/{alert.id}"
 
 
 def test_a_link_that_is_not_https_leads_nowhere() -> None:

@@ -76,7 +76,11 @@ async def test_spend_is_told_by_date_as_posted_counted_since_and_estimated() -> 
         (date(2026, 3, 19), 1, 0, 0),
         (date(2026, 3, 20), 2, 4, 1),
     ]
-    assert [(each.step, each.amount, each.is_reached) for each in found.steps] == [(WARN, 5, True), (BLOCK, 10, False)]
+    assert [(each.step, each.amount, each.reached_on) for each in found.steps] == [
+        (WARN, 5, date(2026, 3, 20)),
+        (BLOCK, 10, None),
+    ]
+    assert [each.is_reached for each in found.steps] == [True, False]
 
 
 async def test_what_is_carried_is_told_by_window() -> None:

@@ -1,0 +1,16 @@
+"""What is said after something was done. The address has only a code, so nobody can have a page say their text."""
+
+from chargeback.web.visits import Visit
+
+_DONE = {
+    "created": "The budget is made. It counts from now on; gateways know of it within a minute.",
+    "changed": "The budget is changed. Gateways know of it within a minute.",
+    "deleted": "The budget is deleted. Its history is kept.",
+    "overridden": "The limit is changed for some time. Gateways know of it within a minute.",
+    "ended": "The override is ended. Gateways know of it within a minute.",
+}
+
+
+def done_text(visit: Visit) -> str:
+    """What was done, by the code in the address; empty: nothing."""
+    return _DONE.get(visit.request.query_params.get("done", ""), "")
