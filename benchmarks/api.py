@@ -42,6 +42,7 @@ from chargeback.services.costs.read_costs import CostReader, open_reader
 from chargeback.services.costs.view_pointers import ViewFile, ViewPointer, ViewPointers
 from chargeback.services.costs.write_view import view_of_published
 from chargeback.services.duck.row_types import row_types
+from chargeback.services.ports.control import Control
 from chargeback.services.ports.settled import SettledFiles
 from chargeback.services.publishing.period_inputs import Stored
 from chargeback.services.settled.settle_day import digest_of_file
@@ -123,6 +124,14 @@ async def make_views(
 ) -> tuple[MemoryControl, SettledFiles, dict[str, int], float]:
     """The views of closed months, the bytes of each grain in a month, and how long one takes to make."""
     control, files = MemoryControl(), RehearsedSettledFiles(MemorySettledFiles(), place)
+    sizes, seconds = await put_views(months, rows, control, files)
+    return control, files, sizes, seconds
+
+
+async def put_views(
+    months: Sequence[Month], rows: int, control: Control, files: SettledFiles
+) -> tuple[dict[str, int], float]:
+    """Make them in these stores, in the place of those that are there."""
     sizes: dict[str, int] = {}
     seconds = []
     for number, month in enumerate(months):
@@ -136,7 +145,7 @@ async def make_views(
             written = {}
             for grain, file in parts.items():
                 path = view_path(month, "a", grain)
-                token = await files.put(path, file, None)
+                token = await files.put(path, file, await files.token(path))
                 sizes[grain] = file.stat().st_size
                 written[grain] = ViewFile(path=path, token=token, sha256=digest_of_file(file), bytes=sizes[grain])
         pointer = ViewPointer(
@@ -147,8 +156,9 @@ async def make_views(
             files=written,
             as_of=datetime(2027, 1, 4, tzinfo=UTC),
         )
-        await ViewPointers(control).swap(pointer, None)
-    return control, files, sizes, statistics.median(seconds)
+        pointers = ViewPointers(control)
+        await pointers.swap(pointer, (await pointers.get(month))[1])
+    return sizes, statistics.median(seconds)
 
 
 class Questions:
