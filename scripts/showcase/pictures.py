@@ -94,12 +94,12 @@ def run_timer(stack: Stack, name: str) -> None:
 def pictures(today: date) -> Mapping[str, tuple[str, tuple[int, int]]]:
     """Name → the address of a page, and the screen."""
     last = today.replace(day=1) - timedelta(days=1)
-    month, before = f"{last:%Y-%m}", f"{last.replace(day=1) - timedelta(days=1):%Y-%m}"
+    month = f"{last:%Y-%m}"
     return {
         "overview": (f"/overview?month={month}", DESKTOP),
         "explore": (f"/explore?month={month}&groupBy=costCentre", DESKTOP),
         "budgets": ("/budgets", DESKTOP),
-        "months": (f"/months/{before}", DESKTOP),
+        "months": (f"/months/{month}", DESKTOP),
         "phone": (f"/overview?month={month}", PHONE),
     }
 

@@ -19,7 +19,7 @@ from chargeback.adapters.config.folders import path_of
 from stack.example import EXAMPLE_CONFIG
 from stack.identity.tokens import TENANT
 
-MONTHS_BY_DAY = 2
+MONTHS_BY_DAY = 3
 """So many months have calls every day; those before have them on some days, which is quicker to make."""
 
 _BUDGETS = """
@@ -114,8 +114,8 @@ def events_of(day: date, today: date) -> Iterator[bytes]:
             * drawn.uniform(0.85, 1.15)
             * (0.3 if day.weekday() > 4 else 1)
         )
-        if team.subscription == "research" and months == 1 and day.day == 17:
-            usd *= 7
+        if team.subscription == "research" and day == today - timedelta(days=1):
+            usd *= 9  # the daily timer sees yesterday
         callers = team.people or ("",)
         for who in callers:
             for model, share in team.models.items():
