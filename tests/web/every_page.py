@@ -33,6 +33,8 @@ PAGES: dict[str, tuple[frozenset[str], str]] = {
     "/explore": (_OF_COSTS, f"/explore?month={MONTH}&groupBy=costCentre&groupBy=model&compare=yes"),
     "/explore/values": (_OF_COSTS, f"/explore/values?dimension=user&month={MONTH}"),
     "/explore/explain": (_OF_COSTS, f"/explore/explain?period={MONTH}&costCentre=product%2Fsearch"),
+    "/applications": (_OF_COSTS, f"/applications?month={MONTH}"),
+    "/applications/one": (_OF_COSTS - {"voice-owner"}, f"/applications/one?application=search&month={MONTH}"),
     "/months": (_OF_COSTS, "/months"),
     "/months/{period}": (_OF_COSTS, f"/months/{MONTH}"),
     "/months/{period}/{act}": (_FINANCE, f"/months/{MONTH}/close-in-spite"),
@@ -44,6 +46,9 @@ PAGES: dict[str, tuple[frozenset[str], str]] = {
     "/log/again/{what}": (_OPERATORS, "/log/again/quarantine"),
 }
 """Path of a route → who sees the page, and an address of it."""
+
+OF_ORDINARY = frozenset(path for path in PAGES if "{" in path) | {"/explore/explain", "/applications/one"}
+"""Pages of something that only the ordinary world has."""
 
 NOT_LOOKED_AT = {
     "/",
