@@ -1,7 +1,7 @@
 """Which budgets a line counts towards: the scopes that budgets name, matched with the line and its cost centre."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from hashlib import blake2b
 
@@ -52,17 +52,19 @@ class WatchedScopes:
         return tuple(found)
 
 
+_VALUES: Mapping[ScopeKind, Callable[[Line], Iterable[str]]] = {
+    ScopeKind.SUBSCRIPTION: lambda line: (line.subscription,),
+    ScopeKind.APP: lambda line: (f"{line.tenant}/{line.app}",) if line.app else (),
+    ScopeKind.PRODUCT: lambda line: (line.product,),
+    ScopeKind.USER: lambda line: {line.user_object_id, "" if is_object_id(line.user) else line.user},
+    ScopeKind.MODEL: lambda line: (model_of(line),),
+    ScopeKind.ALL: lambda _: (),
+}
+
+
 def _scopes(line: Line, kinds: frozenset[ScopeKind]) -> Iterator[Scope]:
-    values: Mapping[ScopeKind, Iterable[str]] = {
-        ScopeKind.SUBSCRIPTION: [line.subscription],
-        ScopeKind.APP: [f"{line.tenant}/{line.app}"] if line.app else [],
-        ScopeKind.PRODUCT: [line.product],
-        ScopeKind.USER: {line.user_object_id, "" if is_object_id(line.user) else line.user},
-        ScopeKind.MODEL: {model_of(line)},
-        ScopeKind.ALL: [],
-    }
     for kind in kinds:
-        yield from (Scope(kind, value) for value in values[kind] if value)
+        yield from (Scope(kind, value) for value in _VALUES[kind](line) if value)
     if ScopeKind.ALL in kinds:
         yield EVERYTHING
 

@@ -64,7 +64,10 @@ class RulesInForce:
     def cost_centre(self, line: Line) -> tuple[str, str]:
         """The path that pays for a line and the rule that says so; (`unallocated`, "") when none does."""
         for tests, result in self._tests:
-            if all(line[index] == value for index, value in tests):
+            for index, value in tests:  # `all` of a generator takes three times as long, for every line and event
+                if line[index] != value:
+                    break
+            else:
                 return result
         return UNALLOCATED, ""
 

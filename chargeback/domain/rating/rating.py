@@ -1,10 +1,11 @@
 """What a line costs and who pays: each hour's quantities at the price in force in that hour, exactly."""
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from chargeback.domain.catalogue.catalogue import Catalogue, PricesOfDay
 from chargeback.domain.catalogue.prices import Price
@@ -87,20 +88,24 @@ def _estimated(charge: Charge) -> Charge:
 def _charges_of(
     state: LineState, hours: Mapping[int, Quantities], prices: PricesOfDay, *, without: Container[Meter] = ()
 ) -> Iterator[Charge]:
-    counted = {meter for quantities in hours.values() for meter in quantities}
+    whole: Quantities = {}
+    for quantities in hours.values():
+        for meter, quantity in quantities.items():
+            whole[meter] = whole.get(meter, 0) + quantity
     for meter in _METERS:
-        if meter in counted and meter not in without:
-            for price, quantity in _by_price(meter, hours, prices(meter)):
-                yield _charge(meter, price, quantity, state)
+        if meter in whole and whole[meter] and meter not in without:
+            of_day = prices(meter)
+            if of_day.count(of_day[0]) == len(of_day):  # nothing changes within the day, as on nearly all
+                yield _charge(meter, of_day[0], whole[meter], state)
+            else:
+                for price, quantity in _by_price(meter, hours, of_day):
+                    yield _charge(meter, price, quantity, state)
 
 
 def _by_price(
     meter: Meter, hours: Mapping[int, Quantities], prices: tuple[Price | None, ...]
 ) -> list[tuple[Price | None, int]]:
     """The quantity of a meter at each of its prices, by the hour in which each price first applied."""
-    if prices.count(prices[0]) == len(prices):  # nothing changes within the day, as on nearly all
-        whole = sum(counted.get(meter, 0) for counted in hours.values())
-        return [(prices[0], whole)] if whole else []
     found: dict[tuple[str, Decimal] | None, tuple[Price | None, int]] = {}
     for hour, counted in sorted(hours.items()):
         if quantity := counted.get(meter, 0):

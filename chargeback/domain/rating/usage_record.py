@@ -1,7 +1,9 @@
-"""A usage record: one line of one day as it stands in the books, counted and rated."""
+"""A usage record: one line of one day as it stands in the books, counted and rated.
+
+A day has many of them, and to make a frozen dataclass takes ten times as long as to make a structure of msgspec.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -18,8 +20,7 @@ RecordDocument = dict[str, Any]
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """One meter of a part at one price. The three prices are of 1 000 000 units, in the record's currency.
 
     Attributes:
@@ -43,8 +44,7 @@ class Charge:
     cost: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordPart:
+class RecordPart(msgspec.Struct, frozen=True):
     """The hours of a record that fall on one date of the books and are paid by one cost centre.
 
     Attributes:
@@ -64,8 +64,7 @@ class RecordPart:
         return total([charge.cost for charge in self.charges if charge.cost])
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
+class UsageRecord(msgspec.Struct, frozen=True):
     """A line of a UTC day in the books. A record without hours stands for a line that no longer has any usage."""
 
     day: UtcDay

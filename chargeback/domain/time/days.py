@@ -5,6 +5,7 @@ columns; what makes one from a moment or from what somebody wrote is here and in
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import NewType, TypeVar, cast
 
 UtcDay = NewType("UtcDay", str)
@@ -21,6 +22,7 @@ def utc_day(moment: datetime) -> UtcDay:
     return UtcDay(moment.astimezone(UTC).date().isoformat())
 
 
+@lru_cache(maxsize=1024)
 def start_of(day: UtcDay) -> datetime:
     """The first moment of a UTC day."""
     return datetime.fromisoformat(day).replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.money.exact import EXACT, ZERO, to_text
-from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
+from chargeback.domain.rating.usage_record import Charge, UsageRecord
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.control import Document
@@ -39,16 +39,11 @@ class _Sums:
         self.dates: dict[BookDate, Decimal] = {}
         self.hours = [ZERO] * 24
 
-    def add(self, charges: Sequence[Charge]) -> None:
+    def add(self, charges: Sequence[Charge], cost: Decimal) -> None:
+        self.cost = EXACT.add(self.cost, cost)
         for charge in charges:
-            if charge.cost:
-                self.cost = EXACT.add(self.cost, charge.cost)
             self.quantities[charge.meter] = self.quantities.get(charge.meter, 0) + charge.quantity
             self.states[charge.state] = self.states.get(charge.state, 0) + 1
-
-    def add_part(self, part: RecordPart) -> None:
-        self.add(part.charges)
-        self.dates[part.date] = EXACT.add(self.dates.get(part.date, ZERO), part.cost)
 
     def merge(self, other: "_Sums", sign: int = 1) -> None:
         """Add other sums, or take them off again with a sign of -1."""
@@ -107,8 +102,10 @@ class DaySummary:
             self.currencies.add(record.currency)
             model = _sums_of(self.models, record.line.model or record.line.deployment)
             for part in record.parts:
-                model.add(part.charges)
-                _sums_of(self.centres, part.cost_centre).add_part(part)
+                cost, payer = part.cost, _sums_of(self.centres, part.cost_centre)
+                model.add(part.charges, cost)
+                payer.add(part.charges, cost)
+                payer.dates[part.date] = EXACT.add(payer.dates.get(part.date, ZERO), cost)
             for centre, hour, amount in hourly_costs(record):
                 hours = _sums_of(self.centres, centre).hours
                 hours[hour] = EXACT.add(hours[hour], amount)

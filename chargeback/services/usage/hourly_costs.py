@@ -15,7 +15,7 @@ def hourly_costs(record: UsageRecord) -> Iterator[tuple[str, int, Decimal]]:
     The charges are in the order of time, so the hours are dealt out to them in that order. Only where a price or a
     payer returns within a day may an hour show the price of another one.
     """
-    waiting = {meter: list(found) for meter, found in _by_meter(record).items()}
+    waiting = _by_meter(record)
     for hour, quantities in sorted(record.hours.items()):
         for meter, quantity in quantities.items():
             queue = waiting.get(meter, [])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.terms.terms import ExchangeRate, Terms
@@ -149,13 +150,13 @@ async def test_in_a_zone_of_its_own_a_touched_utc_day_corrects_both_of_its_dates
 
     def on(day: str, *dates: str) -> UsageRecord:
         part = RecordPart("", "company/search", "", (charge(quantity=1000, cost="0.0025"),))
-        return dataclasses.replace(record(), day=day, parts=tuple(dataclasses.replace(part, date=d) for d in dates))
+        return replace(record(), day=day, parts=tuple(replace(part, date=d) for d in dates))
 
     # The 13th in UTC ends at one o'clock on the 14th in Berlin.
     before = [on("2026-03-13", "2026-03-13", "2026-03-14"), on("2026-03-14", "2026-03-14", "2026-03-15")]
     billed = await ledger.publish(MARCH, before)
 
-    now = [dataclasses.replace(before[0], parts=before[0].parts[:1]), before[1]]
+    now = [replace(before[0], parts=before[0].parts[:1]), before[1]]
     (row,) = await ledger.publish(APRIL, now, {MARCH: ["2026-03-13"]})
 
     assert [each["quantity"] for each in billed] == ["1000", "2000", "1000"]
@@ -256,7 +257,7 @@ def as_records(books: Mapping[tuple[str, str], tuple[str, list[tuple[Meter, int,
     return [
         record(*[charged(*each) for each in charges], day=day, user=user, centre=centre)
         if charges
-        else dataclasses.replace(record(day=day, user=user), parts=())
+        else replace(record(day=day, user=user), parts=())
         for (day, user), (centre, charges) in books.items()
     ]
 

@@ -1,6 +1,5 @@
 """A published period's rows, totals and manifest agree with the books and with each other."""
 
-import dataclasses
 import json
 import random
 import re
@@ -11,6 +10,7 @@ from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.domain.errors import InvalidConfig, NoRoom, Superseded
@@ -201,7 +201,7 @@ async def test_an_amount_that_does_not_fit_is_refused() -> None:
 
 async def test_a_meter_or_a_price_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no meter parsecs"):
-        await published([record(dataclasses.replace(charge(), meter=SimpleNamespace(value="parsecs")))])  # type: ignore[arg-type]
+        await published([record(replace(charge(), meter=SimpleNamespace(value="parsecs")))])  # type: ignore[arg-type]
     with pytest.raises(
         ValueError,
         match=r"a price of line \w+ on 2026-03-14 is 0\.0000000000001: it has more than 16 digits or 12 decimals",
@@ -260,13 +260,13 @@ async def test_only_what_is_dated_in_the_period_is_billed_in_it() -> None:
         for date in ("2026-02-28", "2026-03-01", "2026-04-01")
     )
 
-    _, files = await published([dataclasses.replace(one, parts=three)])
+    _, files = await published([replace(one, parts=three)])
 
     assert [row["charge_date"] for row in rows_of(files)] == ["2026-03-01"]
 
 
 async def test_a_date_that_two_utc_days_share_has_one_row_for_a_line() -> None:
-    evening = dataclasses.replace(record(), day="2026-03-13")
+    evening = replace(record(), day="2026-03-13")
     morning = record(charge(quantity=2000, cost="0.005"))
 
     _, files = await published([evening, morning])

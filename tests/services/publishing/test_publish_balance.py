@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chargeback.domain.rating.usage_record import Charge, UsageRecord
 from chargeback.domain.terms.terms import ExchangeRate, Terms
@@ -88,7 +89,7 @@ def in_dollars(of: UsageRecord, charged: Charge) -> Decimal | None:
 async def test_any_books_balance_and_print_the_same_in_any_order(
     records: list[UsageRecord], decimals: int, rng: random.Random
 ) -> None:
-    shuffled = [UsageRecord(**{name: getattr(r, name) for name in r.__slots__}) for r in records]
+    shuffled = [replace(record) for record in records]
     rng.shuffle(shuffled)
     terms = Terms(exchange_rates=[ExchangeRate("EUR", "USD", RATE, "2026-03-31", "bank")])
 

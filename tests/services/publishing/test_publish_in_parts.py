@@ -3,7 +3,6 @@
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chargeback.adapters.memory.reports import MemoryReports
 from chargeback.adapters.memory.settled import MemorySettledFiles

@@ -2,13 +2,13 @@
 
 import logging
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from chargeback.adapters.memory.settled import MemorySettledFiles
 from chargeback.adapters.memory.stores import MemoryBooks, MemoryControl
