@@ -76,7 +76,7 @@ async def test_someone_with_no_role_begins_there(books: Books) -> None:
 
 
 @pytest.mark.parametrize("month", ["2026-00", "yesterday", "2199-01"])
-async def test_a_month_that_is_none_is_refused_with_the_reason(books: Books, month: str) -> None:
+async def test_a_word_that_is_not_a_month_is_refused_with_the_reason(books: Books, month: str) -> None:
     page = await look(books.container, "bob", f"/my-usage?month={month}", 400)
 
     assert month in page.text

@@ -196,7 +196,7 @@ async def test_a_month_without_anything_says_so(books: Books) -> None:
 
 
 @pytest.mark.parametrize("month", ["2026-13", "soon", "2199-12", "<script>"])
-async def test_a_month_that_is_none_is_refused_with_the_reason(books: Books, month: str) -> None:
+async def test_a_word_that_is_not_a_month_is_refused_with_the_reason(books: Books, month: str) -> None:
     page = await look(books.container, "finance", f"/overview?month={month}", 400)
 
     assert month in page.text
