@@ -110,7 +110,7 @@ class DocumentDifference:
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[DocumentDifference]:
     """The parts of two versions of a document that an entry has."""
-    old, new = dict(_leaves(before or {})), dict(_leaves(after or {}))
+    old, new = (dict(_leaves(each)) if each else {} for each in (before, after))
     return [DocumentDifference(part, old.get(part), new.get(part)) for part in {**old, **new}]
 
 

@@ -90,6 +90,7 @@ async def _all(visit: Visit) -> Page:
             "person": recorded_name,
             "earlier": older[MOST_MONTHS].period if len(older) > MOST_MONTHS else "",
             "is_first_page": not until,
+            "last_final": next((each for each in every if each.final and each is not last), None),
             "sees_all": visit.who.scope.everything,
             "sees_files": refusal(visit.who, Permission.DOWNLOAD_FILES) is None,
         },
@@ -154,6 +155,7 @@ async def _one(visit: Visit, deadline_hours: int) -> Page:
         "span": span,
         "person": recorded_name,
         "is_closed": is_closed,
+        "sees_all": visit.who.scope.everything,
     }
     return Page("month.html.j2", month_name(Month(period)), values)
 
