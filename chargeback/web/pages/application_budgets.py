@@ -9,7 +9,7 @@ from chargeback.api.budgets.standing import BudgetStatuses
 from chargeback.web.api_client import ApiClient
 
 
-class BudgetUse(NamedTuple):
+class OwnBudgetUse(NamedTuple):
     """A budget, and how much of its limit is used; None where nobody can tell."""
 
     status: BudgetStatus
@@ -17,10 +17,12 @@ class BudgetUse(NamedTuple):
     address: str
 
 
-async def budget_uses(api: ApiClient) -> dict[str, BudgetUse]:
+async def budget_uses(api: ApiClient) -> dict[str, OwnBudgetUse]:
     """Id → the budget, of all that whoever asks may see. Raises `ApiRefused`."""
     found = await api.ask("/budget/status", BudgetStatuses)
-    return {each.id: BudgetUse(each, _used(each), f"/budgets/{quote(name_in_path(each.id))}") for each in found.value}
+    return {
+        each.id: OwnBudgetUse(each, _used(each), f"/budgets/{quote(name_in_path(each.id))}") for each in found.value
+    }
 
 
 def _used(status: BudgetStatus) -> Decimal | None:

@@ -13,7 +13,7 @@ from chargeback.api.costs.values import ValuesPage
 from chargeback.domain.time.months import dates_of
 from chargeback.web.api_client import ApiClient
 from chargeback.web.months import MonthChoice, chosen_month
-from chargeback.web.pages.application_budgets import BudgetUse, budget_uses
+from chargeback.web.pages.application_budgets import OwnBudgetUse, budget_uses
 from chargeback.web.pages.one_application import show_application, unpriced_share
 from chargeback.web.parts import Part, part, parts, shown
 from chargeback.web.sections import APPLICATIONS_SECTION
@@ -30,7 +30,7 @@ class ApplicationLine(NamedTuple):
     about: ApplicationAnswer | None
     now: Sequence[CostRowAnswer]
     before: Sequence[CostRowAnswer]
-    budgets: Sequence[BudgetUse]
+    budgets: Sequence[OwnBudgetUse]
 
     @property
     def calls(self) -> int:
@@ -95,7 +95,7 @@ async def _lines(
     )
     rows: Sequence[CostRowAnswer] = asked["rows"].value.value if asked["rows"].value else ()
     about: Mapping[str, ApplicationAnswer] = asked["about"].value or {}
-    budgets: Mapping[str, BudgetUse] = asked["budgets"].value or {}
+    budgets: Mapping[str, OwnBudgetUse] = asked["budgets"].value or {}
     return [
         ApplicationLine(
             name,
