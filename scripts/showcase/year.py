@@ -24,15 +24,17 @@ MONTHS_BY_DAY = 3
 
 _BUDGETS = """
 budgets:
-  - {id: product, costCentre: product, amount: 16000, currency: USD, every: month, owner: Head of Product,
+  - {id: company, everything: true, amount: 26000, currency: USD, every: month, owner: Finance,
+     steps: [{percent: 90, do: notify}, {percent: 100, do: notify, of: forecast}]}
+  - {id: product, costCentre: product, amount: 21000, currency: USD, every: month, owner: Head of Product,
      steps: [{percent: 80, do: notify}, {percent: 100, do: notify}, {percent: 100, do: notify, of: forecast}]}
   - {id: product/search, costCentre: product/search, amount: 80000, currency: USD, every: year, owner: Search leads,
      steps: [{percent: 75, do: notify}, {percent: 90, do: warn}, {percent: 100, do: notify}]}
-  - {id: product/support, costCentre: product/support, amount: 11000, currency: USD, every: quarter,
+  - {id: product/support, costCentre: product/support, amount: 14000, currency: USD, every: quarter,
      owner: Support leads, steps: [{percent: 80, do: notify}, {percent: 95, do: warn}, {percent: 110, do: block}]}
-  - {id: research, costCentre: research, amount: 5000, currency: USD, every: quarter, shadow: true,
+  - {id: research, costCentre: research, amount: 7500, currency: USD, every: quarter, shadow: true,
      owner: Research office, steps: [{percent: 60, do: notify}, {percent: 90, do: swap, swap: {gpt-5.4: gpt-5.4-mini}}]}
-  - {id: corporate/legal, costCentre: corporate/legal, amount: 800, currency: USD, every: quarter, owner: Legal office,
+  - {id: corporate/legal, costCentre: corporate/legal, amount: 1500, currency: USD, every: quarter, owner: Legal office,
      steps: [{percent: 80, do: notify}, {percent: 100, do: notify}]}
 """
 _SHARED = """
