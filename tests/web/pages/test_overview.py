@@ -1,6 +1,7 @@
 """The overview says what the files say, to each person what they may see, and shows the rest where a part is away."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -275,3 +276,13 @@ async def test_the_budget_of_a_month_that_is_over_says_what_was_spent_of_it(worl
         "budgets"
     ]
     assert f"of {headline(Decimal(budget['amount']))} USD was spent" in page.text
+
+
+async def test_a_budget_is_used_up_when_the_api_says(world: World) -> None:
+    container = (await world("ordinary")).container
+
+    page = await look(container, "owner", "/overview/outlook?costCentre=product/search")
+
+    found = await ask(container, "owner", "budget/predict/product:search:launch")
+    day = datetime.fromisoformat(found["used_up_since"])
+    assert f"Budget used up {day:%-d %b %Y} All of {headline(Decimal(found['budget_limit']))} USD" in page.text
