@@ -179,6 +179,50 @@ def test_people_sign_in_to_a_registration_of_the_tenant_or_not_at_all(monkeypatc
     assert read_settings().api_client_id == OWN
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://costs.example.com",
+        "costs.example.com",
+        "https://costs.example.com/pages",
+        "https://costs.example.com?a=b",
+        "https://costs.example.com#a",
+        "https://ann@costs.example.com",
+        "https://",
+    ],
+)
+def test_the_pages_have_a_host_of_their_own_over_tls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PAGES_URL", url)
+
+    assert faults()[0].startswith("PAGES_URL: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("https://Costs.Example.com/", "https://costs.example.com"), ("http://localhost:7071", "http://localhost:7071")],
+)
+def test_the_address_of_the_pages_is_read_as_browsers_name_it(
+    monkeypatch: pytest.MonkeyPatch, given: str, read: str
+) -> None:
+    monkeypatch.setenv("PAGES_URL", given)
+
+    assert read_settings().pages_url == read
+
+
+def test_people_sign_in_to_the_pages_with_a_key_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"API_CLIENT_ID": OWN, "ENTRA_TENANT_ID": OWN, "PAGES_URL": "https://a.example"}.items():
+        monkeypatch.setenv(name, value)
+    told = faults()
+    monkeypatch.setenv("PAGE_SESSION_KEY", "a-key-that-is-too-short-when-it-is-decoded")
+    weak = faults()
+    monkeypatch.setenv("PAGE_SESSION_KEY", "A" * 43)
+
+    assert told == ["settings: set CHARGEBACK_KEY_VAULT_URL or PAGE_SESSION_KEY, too, so that people may sign in"]
+    assert weak == ["settings: PAGE_SESSION_KEY: a key is not 32 or more bytes in base64 for URLs"]
+    assert read_settings().seal_keys == ("A" * 43,)
+    assert "AAAA" not in repr(read_settings())
+
+
 def test_a_client_id_of_another_form_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OWNERS_CLIENT_ID", "gateway")
 

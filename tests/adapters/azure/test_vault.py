@@ -9,6 +9,7 @@ from azure.identity.aio import DefaultAzureCredential
 from chargeback.adapters.azure import key_vault
 from chargeback.adapters.azure.key_vault import VaultKeys, connect
 from chargeback.domain.errors import StoreUnavailable
+from chargeback.services.access.seal_keys import seal_keys_in
 from stack.stack import Stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
@@ -28,6 +29,35 @@ async def keys(vault: Stack) -> AsyncIterator[VaultKeys]:
 
 async def test_the_app_reads_the_key_with_its_own_token(vault: Stack, keys: VaultKeys) -> None:
     assert await keys.current() == (vault.site.events_key,)
+
+
+async def test_a_new_secret_is_known_before_its_time_to_whoever_misses_a_key_but_not_more_often(
+    vault: Stack, keys: VaultKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keys.current()
+    asked = 0
+    read = keys._read
+
+    async def counted() -> None:
+        nonlocal asked
+        asked += 1
+        await read()
+
+    monkeypatch.setattr(keys, "_read", counted)
+    for _ in range(5):
+        assert await keys.renewed() == (vault.site.events_key,)
+    soon = asked
+    monkeypatch.setattr(key_vault, "RETRY_SECONDS", 0.0)
+    await keys.renewed()
+
+    assert (soon, asked) == (0, 1)
+
+
+async def test_the_pages_read_their_key_likewise(vault: Stack) -> None:
+    async with DefaultAzureCredential() as credential, connect(vault.url("vault"), credential) as client:
+        keys = await VaultKeys(client, "page-session-key", seal_keys_in).current()
+
+    assert keys == (vault.site.page_session_key,)
 
 
 async def test_a_vault_that_hangs_is_told_in_time_and_the_last_known_keys_serve(
