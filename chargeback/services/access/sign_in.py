@@ -10,6 +10,7 @@ import logging
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -168,12 +169,19 @@ class SignIn:
         """What the browser kept: an answer to a question that it never asked is nobody's."""
         kept = cookies.get(cookie_of(state), "") if state else ""
         content = await self._seal.open(kept) if kept else None
-        attempt = msgspec.msgpack.decode(content, type=_Attempt) if content is not None else None
+        attempt = _opened(content) if content is not None else None
         if attempt is None or not hmac.compare_digest(attempt.state.encode(), state.encode()):
             raise SignInFailed(Failure.NOT_BEGUN_HERE)
         if self._now().timestamp() >= attempt.ends:
             raise SignInFailed(Failure.EXPIRED)
         return attempt
+
+
+def _opened(content: bytes) -> _Attempt | None:
+    """What was kept; None where another version of the app kept it."""
+    with suppress(msgspec.DecodeError):
+        return msgspec.msgpack.decode(content, type=_Attempt)
+    return None
 
 
 def cookie_of(state: str) -> str:
