@@ -64,7 +64,8 @@ def is_registered(uri: str, registered: Registered) -> bool:
     """Whether a redirect address is one of the registration."""
     parts = urlsplit(uri)
     without_port = parts._replace(netloc=parts.hostname or "").geturl()
-    return uri in registered or (parts.hostname in LOOPBACK and without_port in registered)
+    is_here = parts.hostname in LOOPBACK and parts.username is None
+    return uri in registered or (is_here and without_port in registered)
 
 
 def asked_sign_in(tenant: str, query: Mapping[str, str], registered: Registered) -> AskedSignIn:
