@@ -41,7 +41,7 @@ PAGES = (
     "/alerts",
     "/log",
 )
-PEOPLE = ("finance", "owner")
+PEOPLE = ("finance", "owner", "auditor")
 GOAL = 300
 """Milliseconds that 95 of 100 pages should not exceed."""
 
