@@ -346,6 +346,7 @@ async def test_a_replay_says_what_the_command_says(world: PageWorld, browsing: B
 
     asked = await send(finance, form, month=month)
     waiting = text_of(await page(finance, asked.headers["location"]))
+    assert 'id="replays" data-refresh="10"' in await page(finance, asked.headers["location"])
     await world.container.operation_runner.run_waiting()
     said = text_of(await page(finance, asked.headers["location"]))
     (kept,) = (await api(world, "/budgets/product:search:trial/replays"))["value"]

@@ -13,8 +13,8 @@ from chargeback.web.pages.budgets.one import budget_page
 from chargeback.web.sections import BUDGETS_SECTION
 from chargeback.web.visits import Page, Pages, Visit
 
-_LOCAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(?:\.\d+)?)?")
-"""What a browser sends for a date and a time, which are in UTC here; without seconds where they are zero."""
+_UNTIL = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d))?")
+"""A day, or a day and a time, in UTC; anything else the API reads, or says what is wrong with it."""
 
 
 def routes(site: Pages) -> list[BaseRoute]:
@@ -41,10 +41,11 @@ async def _to_budget(visit: Visit) -> Response:
 
 async def _override(site: Pages, visit: Visit) -> Page | Response:
     form = visit.form
-    until, local = form.get("until", "").strip(), _LOCAL.fullmatch(form.get("until", "").strip())
+    until = form.get("until", "").strip()
+    said = _UNTIL.fullmatch(until)
     content = {
         "amount": form.get("amount", "").strip(),
-        "until": f"{local[1]}{local[2] or ':00'}Z" if local else until,
+        "until": f"{said[1]}T{said[2] or '00:00'}:00Z" if said else until,
         "reason": form.get("reason", "").strip(),
     }
     try:

@@ -87,7 +87,7 @@ async def budget_page(
             "now": now,
             "months": _months(today),
             "running": running,
-            "refresh": 10 if is_running else 60,
+            "is_running": is_running,
             "may_change": may_change(visit, answer),
             "may_override": may_limit(visit.who, view.scope),
             "may_replay": refusal(visit.who, Permission.CHANGE_BUDGETS) is None,
