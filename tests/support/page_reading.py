@@ -11,7 +11,7 @@ class PageReading(HTMLParser):
 
     Attributes:
         headings: the level of each, in order.
-        links: the addresses that its links and its forms that only look lead to.
+        links: the addresses that its links lead to.
         faults: what no page may have: styles, scripts or handlers within it, an id twice, a control beside a form.
     """
 
@@ -41,8 +41,6 @@ class PageReading(HTMLParser):
             self.headings.append(int(tag[1]))
         if tag == "a":
             self._lead_to(given.get("href", ""))
-        if tag == "form" and given.get("method", "get").lower() == "get":
-            self._lead_to(given.get("action", ""))
 
     def handle_endtag(self, tag: str) -> None:
         self._in_title = False

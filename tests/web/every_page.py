@@ -32,9 +32,9 @@ PAGES: dict[str, tuple[frozenset[str], str]] = {
     "/my-usage": (EVERYBODY, f"/my-usage?month={MONTH}"),
     "/explore": (_OF_COSTS, f"/explore?month={MONTH}&groupBy=costCentre&groupBy=model&compare=yes"),
     "/explore/values": (_OF_COSTS, f"/explore/values?dimension=user&month={MONTH}"),
-    "/explore/explain": (_OF_COSTS, f"/explore/explain?period={MONTH}&costCentre=product%2Fsearch"),
+    "/explore/explain": (_OF_COSTS - {"voice-owner"}, f"/explore/explain?period={MONTH}&costCentre=product%2Fsearch"),
     "/applications": (_OF_COSTS, f"/applications?month={MONTH}"),
-    "/applications/one": (_OF_COSTS - {"voice-owner"}, f"/applications/one?application=search&month={MONTH}"),
+    "/applications/one": (_OF_COSTS, f"/applications/one?application=search&month={MONTH}"),
     "/months": (_OF_COSTS, "/months"),
     "/months/{period}": (_OF_COSTS, f"/months/{MONTH}"),
     "/months/{period}/{act}": (_FINANCE, f"/months/{MONTH}/close-in-spite"),
@@ -49,6 +49,9 @@ PAGES: dict[str, tuple[frozenset[str], str]] = {
 
 OF_ORDINARY = frozenset(path for path in PAGES if "{" in path) | {"/explore/explain", "/applications/one"}
 """Pages of something that only the ordinary world has."""
+
+ASKS_NOTHING = frozenset({"/new-budget"})
+"""Pages that are whole while every store is away."""
 
 NOT_LOOKED_AT = {
     "/",
