@@ -18,6 +18,7 @@ _ACTS = {
     Act.CREATE_BUDGET: "made a budget",
     Act.CHANGE_BUDGET: "changed a budget",
     Act.REMOVE_BUDGET: "removed a budget",
+    Act.REPLAY_BUDGET: "tried a budget on past usage",
     Act.APPROVE_PERIOD: "approved a month",
     Act.WITHDRAW_APPROVAL: "took an approval back",
     Act.CLOSE_PERIOD: "closed a month",
