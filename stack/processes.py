@@ -1,5 +1,6 @@
 """Starts servers as background processes, recognises them later, and ends them with all their children."""
 
+import atexit
 import os
 import secrets
 import signal
@@ -129,15 +130,16 @@ def free_range(count: int) -> int:
                 reservation.bind(("127.0.0.1", port))
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
-            _RESERVATIONS.append(opened.pop_all())
+            _RESERVATIONS.push(opened.pop_all())
             return first
 
 
 _CHOSEN_PORTS = range(10_000, 32_000)
 """Below those that a system gives to connections that go out, as one of these would take a port before its server."""
 
-_RESERVATIONS: list[ExitStack] = []
+_RESERVATIONS = ExitStack()
 """Holds the UDP port beside each chosen port until the process ends, so that two of our processes never choose one."""
+atexit.register(_RESERVATIONS.close)
 
 
 def listens(port: int) -> bool:
