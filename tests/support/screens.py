@@ -193,7 +193,7 @@ async def stops(page: Page, most: int = 300) -> Stops:
             break
         found.labels.append(stop["label"])
         found.unseen += [] if stop["seen"] else [stop["label"]]
-        found.in_order &= stop["number"] > last
+        found.in_order &= stop["number"] >= last  # a date has several stops
         last = stop["number"]
     found.left_out = await page.evaluate("() => leftOut()")
     return found
