@@ -164,7 +164,8 @@ class _Door:
             await sign_in.sessions.end(cookie)
             log_line(log, "signed_out", actor=signed_in.who.identity.actor)
         answer = RedirectResponse("/signed-out", 303)
-        _forget(answer, COOKIE)
+        if cookie:  # browsers keep it back from forms of other sites, which therefore sign nobody out
+            _forget(answer, COOKIE)
         return answer
 
     async def left(self, request: Request) -> Response:

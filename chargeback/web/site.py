@@ -76,8 +76,8 @@ def site(container: "Container", api: ASGIApp) -> ASGIApp:
         *months.routes(shared),
         *operations.routes(shared),
         *month_acts.routes(shared),
-        *log.routes(shared),
         *repairs.routes(shared),
+        *log.routes(shared),  # after those of repairs: what else stands below /log is the number of an entry
         *my_usage.routes(shared),
         *budgets.routes(shared),
         *alerts.routes(shared),

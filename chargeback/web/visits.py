@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LARGEST_FORM = 64 * 1024
 """Bytes."""
+
+MOST_FIELDS = 500
 
 FORM_TOKEN = "form_token"  # noqa: S105 the name of a field
 """The field of every form that changes something."""
@@ -195,7 +198,7 @@ def _sign_in_first(request: Request) -> Response:
 
 
 async def filled_in(request: Request) -> dict[str, str]:
-    """The fields of a form; 413 for one that is too large."""
+    """The fields of a form; 413 for one that is too large, or has too many."""
     return _fields(await bounded(request, LARGEST_FORM))
 
 
@@ -206,5 +209,8 @@ def is_own_form(form: Mapping[str, str], signed_in: SignedIn) -> bool:
 
 def _fields(body: bytes) -> dict[str, str]:
     """The fields of a form that was sent as application/x-www-form-urlencoded. The last of several values counts."""
-    given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
+    try:
+        given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise HTTPException(413, f"the form has more than {MOST_FIELDS} fields") from None
     return {name: values[-1] for name, values in given.items()}

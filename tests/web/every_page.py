@@ -39,7 +39,7 @@ PAGES: dict[str, tuple[frozenset[str], str]] = {
     "/months/{period}": (_OF_COSTS, f"/months/{MONTH}"),
     "/months/{period}/{act}": (_FINANCE, f"/months/{MONTH}/close-in-spite"),
     "/log": (_AUDITORS | _OPERATORS, "/log"),
-    "/log/{number:int}": (_AUDITORS, "/log/2"),
+    "/log/{number}": (_AUDITORS, "/log/2"),
     "/log/set-aside": (_AUDITORS | _OPERATORS, "/log/set-aside"),
     "/log/quarantine": (_AUDITORS | _OPERATORS, "/log/quarantine"),
     "/log/operations": (_AUDITORS | _OPERATORS, "/log/operations"),

@@ -11,6 +11,7 @@ from chargeback.adapters.memory.stores import MemoryControl
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.services.access.sessions import COOKIE
 from chargeback.services.access.sign_in import cookie_of
+from chargeback.web.visits import MOST_FIELDS
 from stack.identity.people import PEOPLE
 from stack.identity.tokens import TENANT
 from tests.support.entra import KEY, Registered, begun, choose, page_of, signed_in, token_in
@@ -76,6 +77,31 @@ async def test_signing_out_without_a_session_is_harmless(browser: httpx.AsyncCli
     answer = await browser.post("/sign-out", data={"form_token": "any"})
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/signed-out")
+
+
+async def test_a_form_of_another_site_makes_no_browser_forget_its_session(browser: httpx.AsyncClient) -> None:
+    """A browser sends no cookie along with such a form, and would still do what the answer says about it."""
+    answer = await browser.post("/sign-out", data={"form_token": "any"}, headers={"Origin": "https://elsewhere.test"})
+
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_browser_forgets_a_session_that_is_none_any_more(browser: httpx.AsyncClient) -> None:
+    browser.cookies.set(COOKIE, "worn out", domain="pages.test")
+
+    answer = await browser.post("/sign-out", data={})
+
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize("path", ["/sign-out", "/new-budget", "/months/2026-03/close"])
+async def test_a_form_with_too_many_fields_is_refused_and_not_a_failure_of_ours(
+    browser: httpx.AsyncClient, path: str
+) -> None:
+    answer = await browser.post(path, data={f"field-{number}": "1" for number in range(MOST_FIELDS + 1)})
+
+    assert answer.status_code == 413
+    assert f"more than {MOST_FIELDS} fields" in answer.text
 
 
 class Away(MemoryControl):

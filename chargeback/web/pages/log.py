@@ -26,7 +26,7 @@ def routes(site: Pages) -> list[BaseRoute]:
     return [
         site.page(LOG_SECTION.path, LOG_SECTION, _listed),
         site.page(f"{LOG_SECTION.path}/entries.csv", LOG_SECTION, _file),
-        site.page(f"{LOG_SECTION.path}/{{number:int}}", LOG_SECTION, _one),
+        site.page(f"{LOG_SECTION.path}/{{number}}", LOG_SECTION, _one),
     ]
 
 

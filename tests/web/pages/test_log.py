@@ -39,6 +39,13 @@ async def test_acts_are_listed_the_latest_first_and_found_by_what_they_are_about
     assert "neither a day nor a time" in wrong.words
 
 
+@pytest.mark.parametrize("number", ["0", "999", "9" * 5_000, "one", "٣", "-1"])
+async def test_what_is_no_entry_is_not_found(world: World, number: str) -> None:
+    built = await world("empty")
+    async with visitor(built, "auditor") as auditor:
+        assert "there is no such" in (await auditor.see(f"/log/{number}", 404)).words.lower()
+
+
 async def test_reads_of_the_data_of_others_are_listed_where_they_are_asked_for(world: World) -> None:
     built = await world("ordinary")
     async with visitor(built, "auditor") as auditor:
