@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chargeback.services.budgets.overrides import BudgetOverrides
     from chargeback.services.budgets.push_decisions import DecisionPusher, Decisions
     from chargeback.services.budgets.replay import BudgetReplayer
+    from chargeback.services.budgets.spend import BudgetSpend
     from chargeback.services.budgets.states import BudgetStates
     from chargeback.services.usage.post import Poster
 
@@ -80,14 +81,19 @@ class Budgeting(Alerting):
         return ChangeBudgets(MadeBudgets(self.control), self.catalogues, read)
 
     @cached_property
+    def budget_spend(self) -> "BudgetSpend":
+        """What budgets' scopes spent."""
+        from chargeback.services.budgets.spend import BudgetSpend
+
+        return BudgetSpend(self.books, self.counter, self._post_day)
+
+    @cached_property
     def budget_states(self) -> "BudgetStates":
         """How budgets stand."""
         from chargeback.services.budgets.forecasts import Forecasts
-        from chargeback.services.budgets.spend import BudgetSpend
         from chargeback.services.budgets.states import BudgetStates
 
-        spend = BudgetSpend(self.books, self.counter, self._post_day)
-        return BudgetStates(self.catalogues, spend, self.budget_overrides, Forecasts())
+        return BudgetStates(self.catalogues, self.budget_spend, self.budget_overrides, Forecasts())
 
     @cached_property
     def budget_outlooks(self) -> "BudgetOutlooks":
@@ -101,7 +107,7 @@ class Budgeting(Alerting):
         """Explains how the figures of budgets come about."""
         from chargeback.services.budgets.explain_budget import BudgetExplainer
 
-        return BudgetExplainer(self.books, self.counter, self.catalogues, self.budget_overrides)
+        return BudgetExplainer(self.catalogues, self.budget_spend, self.budget_overrides, self.budget_states.forecasts)
 
     @cached_property
     def asked_replays(self) -> "AskedReplays":

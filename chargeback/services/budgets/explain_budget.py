@@ -3,7 +3,6 @@
 The state is derived from the very amounts that are shown, so they add up.
 """
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from decimal import Decimal
 
 from chargeback.domain.budgets.budget import Budget, Measure, Step
 from chargeback.domain.budgets.carrying import PastWindow, carried_into
-from chargeback.domain.budgets.scopes import WatchedScopes
 from chargeback.domain.budgets.state import (
     BooksClock,
     BudgetState,
@@ -27,18 +25,12 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.outlook.forecast import Estimate
 from chargeback.domain.terms.terms import Terms
-from chargeback.domain.time.days import BookDate, UtcDay, days_between, utc_day
+from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import month_of
-from chargeback.services.budgets.day_amounts import DayAmounts, day_amounts
 from chargeback.services.budgets.forecasts import HISTORY_DAYS, Forecasts, is_forecast
+from chargeback.services.budgets.spend import BudgetSpend, SpendOfDay
 from chargeback.services.budgets.states import Overrides, books_clock, expected_of
-from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues
-from chargeback.services.ports.counter import Counter
-from chargeback.services.usage.ingest import open_days
-from chargeback.services.usage.watched_spend import NOTHING_COUNTED, Watch, refresh_spend, spend_beside
-
-_READ_AT_ONCE = 8
 
 
 @dataclass(slots=True)
@@ -109,13 +101,13 @@ class ExplainedBudget:
 
 
 class BudgetExplainer:
-    """Explains one budget at a time; reads the documents of all its days."""
+    """Explains one budget at a time, from the very days and models that its state is derived from."""
 
-    def __init__(self, books: Books, counter: Counter, catalogues: Catalogues, overrides: Overrides) -> None:
-        self._books = books
-        self._counter = counter
+    def __init__(self, catalogues: Catalogues, spend: BudgetSpend, overrides: Overrides, forecasts: Forecasts) -> None:
         self._catalogues = catalogues
+        self._spend = spend
         self._overrides = overrides
+        self._forecasts = forecasts
 
     async def explain(self, budget: Budget, now: datetime) -> ExplainedBudget:
         """How a budget stands now. Raises `InvalidConfig` where its spend is in a currency that no rate leads from."""
@@ -127,7 +119,8 @@ class BudgetExplainer:
         dates = await self._dates(budget, terms, clock, first, catalogue.currency)
         spend = {day: each.spend for day, each in dates.items()}
         overrides = await self._overrides.all()
-        forecasts = await Forecasts(seconds=math.inf).of([(budget, spend)] if is_forecast(budget) else [], clock)
+        forecast = [(budget, spend)] if is_forecast(budget) else []
+        forecasts = await self._forecasts.of(forecast, clock, seconds=math.inf)
         state = state_of(budget, clock, spend, overrides, expected_of(forecasts, budget))
         past = past_windows(budget, clock, spend, overrides)
         return ExplainedBudget(
@@ -142,28 +135,10 @@ class BudgetExplainer:
     async def _dates(
         self, budget: Budget, terms: Terms, clock: BooksClock, first: date, currency: str
     ) -> dict[date, SpendOfDate]:
-        days = days_between(utc_day(clock.midnight(first)), utc_day(clock.now))
-        watched, are_open = terms.watched, set(open_days(clock.now))
         found: dict[date, SpendOfDate] = {}
-        for start in range(0, len(days), _READ_AT_ONCE):
-            some = days[start : start + _READ_AT_ONCE]
-            read = await asyncio.gather(
-                *(self._amounts(day, watched, currency, is_open=day in are_open) for day in some)
-            )
-            for posted, counted in read:
-                _add(found, budget, terms, posted, counted)
+        for each in await self._spend.by_day(terms.watched, BookDate(first.isoformat()), clock.now, currency):
+            _add(found, budget, terms, each)
         return {day: each for day, each in found.items() if day >= first}
-
-    async def _amounts(
-        self, day: UtcDay, watched: WatchedScopes, currency: str, *, is_open: bool
-    ) -> tuple[DayAmounts, DayAmounts]:
-        """What is posted of a day, and the same with what is counted."""
-        if is_open:
-            posted = await spend_beside(self._books, self._counter, day, watched)
-            counted = await self._counter.spend(day)
-        else:
-            posted, counted = await refresh_spend(self._books, day, Watch(watched)), NOTHING_COUNTED
-        return day_amounts(posted, NOTHING_COUNTED, currency, watched), day_amounts(posted, counted, currency, watched)
 
 
 def _explained_step(step: Step, state: BudgetState, spend: Mapping[date, Spend], clock: BooksClock) -> ExplainedStep:
@@ -172,7 +147,8 @@ def _explained_step(step: Step, state: BudgetState, spend: Mapping[date, Spend],
     return ExplainedStep(step, amount, step in state.reached, on)
 
 
-def _add(found: dict[date, SpendOfDate], budget: Budget, terms: Terms, posted: DayAmounts, counted: DayAmounts) -> None:
+def _add(found: dict[date, SpendOfDate], budget: Budget, terms: Terms, of_day: SpendOfDay) -> None:
+    posted, counted = of_day.posted, of_day.whole
     for day in counted.known.keys() | counted.estimated.keys():
         known = counted.known.get(day, {}).get(budget.scope, ZERO)
         estimated = counted.estimated.get(day, {}).get(budget.scope, ZERO)

@@ -17,7 +17,7 @@ from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.time.days import BookDate, UtcDay, days_between, shifted, utc_day, utc_namesake
 from chargeback.services.budgets.day_amounts import DayAmounts, day_amounts
 from chargeback.services.ports.books import Books
-from chargeback.services.ports.counter import Counter
+from chargeback.services.ports.counter import CountedSpend, Counter
 from chargeback.services.usage.ingest import open_days
 from chargeback.services.usage.watched_spend import NOTHING_COUNTED, DaySpend, Watch, refresh_spend, spend_beside
 
@@ -50,7 +50,21 @@ class SpendByDate:
     currencies: Mapping[date, frozenset[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class SpendOfDay:
+    """What scopes spent on a UTC day: as far as it is in the books, and with what is counted beside them."""
+
+    posted: DayAmounts
+    whole: DayAmounts
+
+
+_PastDays = Mapping[UtcDay, tuple[float, DayAmounts]]
+"""Day → when it was read, and what was spent on it."""
+
 _NOTHING = SpendByDate({}, {})
+
+_MOST_PAST = 8
+"""How many sums of past days are kept: questions about budgets begin at a few dates."""
 
 
 class BudgetSpend:
@@ -76,7 +90,8 @@ class BudgetSpend:
         self._digest = ""
         self._open: dict[UtcDay, tuple[float, DaySpend]] = {}
         self._closed: dict[UtcDay, tuple[float, DayAmounts]] = {}
-        self._past: tuple[object, SpendByDate] = (None, _NOTHING)
+        self._past: dict[BookDate, tuple[object, SpendByDate]] = {}
+        self._one_reads = asyncio.Lock()
         self._posting: dict[UtcDay, asyncio.Task[None]] = {}
         self._asked: dict[UtcDay, tuple[str | None, float]] = {}
         """When the posting of a day was asked for, and under which epoch the day was counted then."""
@@ -86,25 +101,49 @@ class BudgetSpend:
 
         `currency` is that of the rate card, which what is counted is in.
         """
-        if watched.digest != self._digest:
-            self._digest = watched.digest
-            self._open, self._closed, self._past = {}, {}, (None, _NOTHING)
+        past, open_ones = await self._days(watched, first, now)
+        whole = (day_amounts(*each, currency, watched) for each in open_ones)
+        return _together(whole, date.fromisoformat(first), self._past_spend(past, first))
+
+    async def by_day(
+        self, watched: WatchedScopes, first: BookDate, now: datetime, currency: str
+    ) -> Sequence[SpendOfDay]:
+        """What `by_date` adds up, by UTC day, with what of it is in the books."""
+        past, open_ones = await self._days(watched, first, now)
+        found = [SpendOfDay(amounts, amounts) for _, amounts in past.values()]
+        for posted, counted in open_ones:
+            in_books = day_amounts(posted, NOTHING_COUNTED, currency, watched)
+            found.append(SpendOfDay(in_books, day_amounts(posted, counted, currency, watched)))
+        return found
+
+    async def _days(
+        self, watched: WatchedScopes, first: BookDate, now: datetime
+    ) -> tuple[_PastDays, Sequence[tuple[DaySpend, CountedSpend]]]:
+        """The days that are over, each with when it was read, and what is posted and counted of the open ones."""
         days = days_between(shifted(utc_namesake(first), -1), shifted(utc_day(now), 1))
         are_open = set(open_days(now))
         self._open = {day: known for day, known in self._open.items() if day in are_open}
         self._asked = {day: asked for day, asked in self._asked.items() if day in are_open}
         closed = [day for day in days if day not in are_open]
-        await self._read_closed(closed, watched)
-        found = await asyncio.gather(*(self._open_day(day, watched, currency) for day in days if day in are_open))
-        return _together(found, date.fromisoformat(first), self._past_spend(closed, first))
+        async with self._one_reads:  # several questions at once want the same days
+            if watched.digest != self._digest:
+                self._digest = watched.digest
+                self._closed, self._past = {}, {}
+            await self._read_closed(closed, watched)
+            past = {day: self._closed[day] for day in closed}
+        return past, await asyncio.gather(*(self._open_day(day, watched) for day in days if day in are_open))
 
-    def _past_spend(self, days: Sequence[UtcDay], first: BookDate) -> SpendByDate:
+    def _past_spend(self, days: _PastDays, first: BookDate) -> SpendByDate:
         """The spend of days that are no longer open, added up again only where one of them was read again."""
-        key = (first, [(day, self._closed[day][0]) for day in days])
-        if self._past[0] != key:
-            amounts = (self._closed[day][1] for day in days)
-            self._past = key, _together(amounts, date.fromisoformat(first), _NOTHING)
-        return self._past[1]
+        key = {day: read for day, (read, _) in days.items()}
+        known = self._past.pop(first, None)
+        if known is None or known[0] != key:
+            amounts = (each for _, each in days.values())
+            known = key, _together(amounts, date.fromisoformat(first), _NOTHING)
+        self._past[first] = known  # the one that was asked for last is dropped last
+        if len(self._past) > _MOST_PAST:
+            del self._past[next(iter(self._past))]
+        return known[1]
 
     async def _read_closed(self, days: Sequence[UtcDay], watched: WatchedScopes) -> None:
         """Read the days of which nothing is known, and some of those that were read longest ago."""
@@ -120,17 +159,18 @@ class BudgetSpend:
         posted = await refresh_spend(self._books, day, Watch(watched))
         self._closed[day] = read, day_amounts(posted, NOTHING_COUNTED, "", watched)
 
-    async def _open_day(self, day: UtcDay, watched: WatchedScopes, currency: str) -> DayAmounts:
+    async def _open_day(self, day: UtcDay, watched: WatchedScopes) -> tuple[DaySpend, CountedSpend]:
         """The document first: the counter never has less than what the document says it had."""
         read, posted = self._open.get(day, (float("-inf"), None))
-        if posted is None or time.monotonic() - read >= self._open_seconds:
+        is_old = time.monotonic() - read >= self._open_seconds
+        if posted is None or is_old or posted.scopes != watched.digest:
             posted = await self._read_open(day, watched)
         counted = await self._counter.spend(day)
         if posted.counted.epoch != counted.epoch:
             posted, counted = await self._read_open(day, watched), await self._counter.spend(day)
         if posted.fence and posted.counted.epoch != counted.epoch:
             self._ask_for_posting(day, counted.epoch)
-        return day_amounts(posted, counted, currency, watched)
+        return posted, counted
 
     async def _read_open(self, day: UtcDay, watched: WatchedScopes) -> DaySpend:
         read = time.monotonic()

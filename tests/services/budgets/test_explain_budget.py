@@ -54,14 +54,21 @@ async def explained(of: ProductInMemory, *overrides: Override) -> ExplainedBudge
     """The explanation; its state is the evaluated one."""
     (limited,) = of.catalogues.settled_by.budgets
     kept = Kept(*overrides)
-    found = await BudgetExplainer(of.books, of.counter, of.catalogues, kept).explain(limited, NOW)
+    found = await explainer(of, kept).explain(limited, NOW)
+    states = BudgetStates(of.catalogues, spend_of(of), kept, Forecasts(seconds=60))
+    assert (await states.evaluate(NOW)).states == (found.state,)
+    return found
 
+
+def explainer(of: ProductInMemory, kept: Kept) -> BudgetExplainer:
+    return BudgetExplainer(of.catalogues, spend_of(of), kept, Forecasts(seconds=60))
+
+
+def spend_of(of: ProductInMemory) -> BudgetSpend:
     async def post(_: str) -> None:
         pass
 
-    states = BudgetStates(of.catalogues, BudgetSpend(of.books, of.counter, post), kept, Forecasts(seconds=60))
-    assert (await states.evaluate(NOW)).states == (found.state,)
-    return found
+    return BudgetSpend(of.books, of.counter, post)
 
 
 async def test_spend_is_told_by_date_as_posted_counted_since_and_estimated() -> None:
@@ -109,6 +116,4 @@ async def test_a_currency_that_no_rate_leads_to_is_told() -> None:
     await of.ingest.ingest([used(1)], NOW)
 
     with pytest.raises(InvalidConfig, match="none from USD to EUR"):
-        await BudgetExplainer(of.books, of.counter, of.catalogues, Kept()).explain(
-            of.catalogues.settled_by.budgets[0], NOW
-        )
+        await explainer(of, Kept()).explain(of.catalogues.settled_by.budgets[0], NOW)

@@ -1,5 +1,6 @@
 """The spend of scopes by date is right, posted or counted, whatever is lost, posted or asked for in between."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -302,3 +303,34 @@ async def test_a_day_that_is_no_longer_open_counts_as_it_is_posted(day: ProductI
     found = await spend.by_date(LIMITS.watched, BookDate("2026-03-01"), later, "USD")
 
     assert found.by_scope[EVERYTHING] == {TODAY: Spend(Decimal(1))}
+
+
+async def test_questions_at_once_read_each_past_day_once(day: ProductInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    spend, read, summary = spend_of(day), list[str](), day.books.summary
+
+    async def noted(of: str, *kind: str) -> Any:
+        read.append(of)
+        await asyncio.sleep(0)
+        return await summary(of, *kind)
+
+    monkeypatch.setattr(day.books, "summary", noted)
+    found = await asyncio.gather(
+        seen(spend, first="2026-03-01"), spend.by_day(LIMITS.watched, BookDate("2026-03-01"), NOW, "USD")
+    )
+    await seen(spend, first="2026-03-10")
+
+    past = [each for each in read if each < "2026-03-15"]
+    assert sorted(past) == sorted(set(past))
+    assert len(past) >= 14
+    assert found[0] == await seen(spend, first="2026-03-01")
+
+
+async def test_what_was_read_for_other_scopes_is_not_used(day: ProductInMemory) -> None:
+    spend = spend_of(day, open_seconds=3600)
+    await day.ingest.ingest([used(), used(time="2026-03-10T09:00:00Z")], NOW)
+    await day.auditor.audit(NOW)
+    everything = limited("all")
+
+    found = [(await seen(spend, terms, "2026-03-01")).by_scope.keys() for terms in (everything, LIMITS, everything)]
+
+    assert found == [{EVERYTHING}, {EVERYTHING, SEARCH}, {EVERYTHING}]
