@@ -86,7 +86,7 @@ async def test_a_form_of_another_site_makes_no_browser_forget_its_session(browse
     assert "set-cookie" not in answer.headers
 
 
-async def test_a_browser_forgets_a_session_that_is_none_any_more(browser: httpx.AsyncClient) -> None:
+async def test_a_browser_forgets_a_session_that_is_no_longer_valid(browser: httpx.AsyncClient) -> None:
     browser.cookies.set(COOKIE, "worn out", domain="pages.test")
 
     answer = await browser.post("/sign-out", data={})

@@ -280,6 +280,27 @@ async def test_owners_have_their_statements_and_no_other_file(world: World) -> N
     assert not page.all("section", id="in-the-way")
 
 
+@pytest.mark.parametrize(("who", "says_so"), [("auditor", True), ("owner", False), ("user", False)])
+async def test_who_approved_is_told_to_those_who_may_know_and_nobody_else_is_told_that_nobody_did(
+    world: World, who: str, *, says_so: bool
+) -> None:
+    built = await world("ordinary")
+    async with visitor(built, who) as somebody:
+        page = await somebody.see("/months/2026-02")
+
+    assert ("checked with the heads of the units" in page.words) is says_so
+    assert "nobody approved it" not in page.words
+
+
+async def test_whoever_has_no_files_is_led_to_none(world: World) -> None:
+    built = await world("ordinary")
+    async with visitor(built, "user") as user, visitor(built, "owner") as owner:
+        theirs, of_owner = await user.see("/months"), await owner.see("/months")
+
+    assert not [each for each in theirs.all("a") if each.attributes["href"].endswith("#files")]
+    assert [each for each in of_owner.all("a") if each.attributes["href"].endswith("#files")]
+
+
 async def test_statements_of_many_cost_centres_are_found_by_a_part_of_their_name(world: World) -> None:
     built = await world("ordinary")
     async with visitor(built, "finance") as finance:
