@@ -147,6 +147,16 @@ async def misplaced(page: Page) -> list[str]:
     return found
 
 
+async def wider_tables(page: Page) -> list[str]:
+    """Tables that are wider than their place, by their first words: on a wide screen nobody should have to scroll."""
+    found: list[str] = await page.eval_on_selector_all(
+        ".table",
+        "all => all.filter(each => each.checkVisibility() && each.scrollWidth > each.clientWidth)"
+        ".map(each => each.innerText.slice(0, 60))",
+    )
+    return found
+
+
 _MISPLACED = (Path(__file__).parent / "misplaced.js").read_text("utf-8")
 
 

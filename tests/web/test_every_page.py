@@ -18,7 +18,7 @@ from tests.support.examples import THOROUGH
 from tests.support.page_reading import read_page
 from tests.support.page_worlds import BLOB, COSMOS, PEOPLE, WORLDS, without
 from tests.support.pages import browser_of
-from tests.support.screens import DESKTOP, PHONE, Screen, inaccessible, misplaced, stops
+from tests.support.screens import DESKTOP, PHONE, Screen, inaccessible, misplaced, stops, wider_tables
 from tests.web.conftest import Visiting, World
 from tests.web.every_page import ASKS_NOTHING, EVERYBODY, NOT_LOOKED_AT, OF_ORDINARY, PAGES, routes_of
 
@@ -131,6 +131,7 @@ async def test_a_page_holds_up_on_every_screen(visiting: Visiting, path: str) ->
         await at.go(address(path))
         await at.page.wait_for_load_state("networkidle")  # a part that takes longer comes afterwards
         await _looks_right(at, f"{path} desktop")
+        assert await wider_tables(at.page) == []
         await _is_used_with_keys(at)
         await at.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
         assert [each for each in await inaccessible(at.page) if each.startswith("color-contrast")] == []
