@@ -183,7 +183,10 @@ def _headline(state: BudgetState, step: Step) -> str:
     else:
         spent = said_amount(state.spend.total, budget.currency)
         said = f"{scope} has reached {percent} of its budget for {window}: {spent} of {limit}"
-    return f"{said}; in shadow, so nothing happens, but {_IN_SHADOW[step.action]}" if budget.shadow else said
+    if not budget.shadow:
+        return said
+    would = "" if step.action is Action.NOTIFY else f", but {_IN_SHADOW[step.action]}"
+    return f"{said}; in shadow, so nothing happens{would}"
 
 
 def _figures(state: BudgetState, step: Step | None = None) -> tuple[AlertFigure, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chargeback.api.outlook.alert_answers import AlertAnswer, AlertAnswers
-from chargeback.domain.alerts.kinds import AlertKind
+from chargeback.domain.alerts.kinds import AlertKind, Severity
 from chargeback.web.api_client import ApiClient
 from chargeback.web.pages.month_of_centre import MonthOfCentre
 
@@ -17,11 +17,11 @@ _LOOKS_BACK = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class ToldAlerts:
-    """What people were told, the latest first.
+    """What people were told.
 
     Attributes:
-        standing: what stands now.
-        anomalies: days of the month that stood out.
+        standing: what stands now, the most urgent first.
+        anomalies: days of the month that stood out, the latest first.
     """
 
     standing: Sequence[AlertAnswer]
@@ -38,8 +38,10 @@ async def told_alerts(api: ApiClient, about: MonthOfCentre) -> ToldAlerts:
     else:
         asked["kind"] = AlertKind.ANOMALY.value
     found = (await api.ask("/alerts", AlertAnswers, asked)).value
+    standing = [each for each in found if each.state == "stands"]
+    standing.sort(key=lambda each: -Severity(each.severity).rank)
     return ToldAlerts(
-        [each for each in found if each.state == "stands"],
+        standing,
         [each for each in found if each.kind == AlertKind.ANOMALY and _is_of(about, each)],
     )
 

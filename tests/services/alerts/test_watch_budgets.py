@@ -108,6 +108,8 @@ async def test_a_step_that_blocks_is_urgent_and_one_in_shadow_only_says_what_wou
     assert in_shadow.raised.facts.headline.endswith(
         "; in shadow, so nothing happens, but calls that cost something would be refused"
     )
+    told = [alert for alert in raised if alert.matter.rule == "trial" and alert is not in_shadow]
+    assert {alert.raised.facts.headline.partition("; ")[2] for alert in told} == {"in shadow, so nothing happens"}
 
 
 def said(alert: Alert) -> list[str]:

@@ -234,6 +234,17 @@ async def test_a_closed_month_is_final(world: World) -> None:
 # What is to come
 
 
+async def test_the_most_urgent_alert_that_stands_is_said_first(world: World) -> None:
+    container = (await world("ordinary")).container
+
+    page = await look(container, "finance", "/overview")
+
+    found = (await ask(container, "finance", "alerts", standing="true"))["value"]
+    standing = [each for each in found if each["state"] == "stands"]
+    [worst] = [each for each in standing if each["severity"] == "money-at-risk"]
+    assert f"{len(standing)} alerts stand. {plain(worst['headline'])}" in page.text
+
+
 async def test_a_budget_is_used_as_the_api_says(world: World) -> None:
     container = (await world("ordinary")).container
 
