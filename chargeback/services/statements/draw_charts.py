@@ -157,4 +157,6 @@ def _is_empty(element: Element) -> bool:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS - 1]}…"
+    """With both ends: names that begin alike, such as those of paths, end differently."""
+    half = _NAME_LETTERS // 2
+    return name if len(name) <= _NAME_LETTERS else f"{name[: half - 1]}…{name[-half:]}"
