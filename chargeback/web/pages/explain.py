@@ -23,8 +23,11 @@ async def explained(visit: Visit) -> Page:
             found = (await visit.api.read("/explain", asked)).as_object()
         except ApiRefused as error:
             refused = error
-    values = {"found": found, "refused": refused, "said": said, "why": _links(said), "most": _MOST}
-    title = f"Why {said['costCentre']} pays this" if found else "Why does a cost centre pay this?"
+    is_own = not visit.who.scope.has_cost_centre(said["costCentre"])  # the API then tells of their own calls alone
+    values = {"found": found, "refused": refused, "said": said, "why": _links(said), "most": _MOST, "is_own": is_own}
+    title = "Why does a cost centre pay this?"
+    if found:
+        title = f"Why {said['costCentre']} pays this" + (" for your calls" if is_own else "")
     return Page("explain.html.j2", title, values, refused.status if refused else 200)
 
 

@@ -23,6 +23,7 @@ from tests.support.examples import few
 from tests.support.pages import browser_of, with_sessions
 from tests.support.people import as_person
 from tests.support.shown_pages import Element, figure, sent_by, shown, table_of
+from tests.web.conftest import World
 
 pytestmark = pytest.mark.anyio
 
@@ -419,6 +420,18 @@ async def test_an_owner_sees_the_own_rows_alone_and_learns_nothing_of_others(thr
     assert {row[0] for row in table_of(page)[1]} == {"product", "product/search", "product/searching"}
     assert "Nothing was charged in this span" in others.words
     assert "There is nothing to explain" in refused.words
+
+
+@pytest.mark.parametrize(("who", "whose"), [("user", "pays for your calls"), ("owner", "pays itself")])
+async def test_an_explanation_says_whether_it_is_of_all_that_a_cost_centre_pays_or_of_the_own_calls(
+    world: World, who: str, whose: str
+) -> None:
+    built = await world("ordinary")
+    async with browser_of(built.container, who) as browser:
+        page = await page_at(browser, "/explore/explain?period=2026-03&costCentre=product/search")
+
+    assert [each.words for each in page.all("h2", id="sum")] == [f"All that product/search {whose}"]
+    assert ("Why product/search pays this for your calls" in page.words) is (who == "user")
 
 
 async def test_whoever_is_not_signed_in_comes_back_to_the_view(three_months_seen: Any) -> None:
