@@ -1,14 +1,14 @@
 """Says in plain words what each file of a month is for, and sorts the files as people look for them."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chargeback.api.periods.files import FileAnswer
+from chargeback.api.periods.files import FileAnswer, FileAnswers
+from chargeback.domain.reports.layout import PublishedKind, centre_of_statement, published_kind
+from chargeback.domain.time.months import Month
 
 _SIZES = ("bytes", "kB", "MB", "GB", "TB")
-_ESCAPED = re.compile(r"(?:~[0-9a-f]{2})+")
 
 
 class FileGroup(StrEnum):
@@ -20,29 +20,42 @@ class FileGroup(StrEnum):
     EVIDENCE = "evidence"
 
 
-_PURPOSES = (
-    (r"chargeback-[\d-]+\.csv", "Every charge of the month: bill from it"),
-    (r"summary-[\d-]+\.csv", "What each cost centre pays"),
-    (r"chargeback-[\d-]+\.xlsx", "The month as a workbook, for spreadsheets"),
-    (r"postings-[\d-]+\.csv", "Journal documents for the ERP"),
-    (r"accruals/.+", "Accrual for the ERP, before the month is closed"),
-    (r"plans/plan-variance-.+", "How the month differs from its plan"),
-    (r"plans/.+", "Plan of the month, made from its forecast"),
-    (r"focus-[\d.]+-[\d-]+\.csv", "The charges in FOCUS, for FinOps tools"),
-    (r"focus-.+\.metadata\.json", "Version and columns of the FOCUS file"),
-    (r"charges-[\d-]+\.parquet", "Every row with its exact amounts, for programs"),
-    (r"manifest\.json", "Totals, prices, who approved and closed, and the SHA-256 of each file"),
-    (r"finops-hub/.+", "For a FinOps hub"),
-    (r"reconciliation/.+\.csv", "Every difference between invoice and books"),
-    (r"reconciliation/.+\.json", "The comparison with the invoice, in sums"),
-    (r"reconciliation/export-.+", "The rows of the invoice that were compared"),
-    (r"evidence/usage/.+", "Usage of a day, by line and hour, as it was charged"),
-    (r"evidence/configuration/.+", "Configuration that was in force"),
-    (r"evidence/.+", "What the month is computed from"),
-    (r"statements/.+\.html", "Statement to read and print"),
-    (r"statements/.+\.csv", "The rows of the statement"),
-)
-"""How a name begins and ends, in the order of the list on the page → what it is for."""
+PURPOSES: Mapping[PublishedKind, str] = {
+    PublishedKind.CHARGEBACK: "Every charge of the month: bill from it",
+    PublishedKind.SUMMARY: "What each cost centre pays",
+    PublishedKind.WORKBOOK: "The month as a workbook, for spreadsheets",
+    PublishedKind.JOURNAL: "Journal documents for the ERP",
+    PublishedKind.ACCRUAL: "Accrual for the ERP, before the month is closed",
+    PublishedKind.PLAN_VARIANCE: "How the month differs from its plan",
+    PublishedKind.PLAN: "Plan of the month, made from its forecast",
+    PublishedKind.FOCUS: "The charges in FOCUS, for FinOps tools",
+    PublishedKind.FOCUS_METADATA: "Version and columns of the FOCUS file",
+    PublishedKind.CHARGES: "Every row with its exact amounts, for programs",
+    PublishedKind.MANIFEST: "Totals, prices, who approved and closed, and the SHA-256 of each file",
+    PublishedKind.RECONCILIATION_ROWS: "Every difference between invoice and books",
+    PublishedKind.RECONCILIATION_SUMS: "The comparison with the invoice, in sums",
+    PublishedKind.EXPORT_PART: "The rows of the invoice that were compared",
+    PublishedKind.EVIDENCE_USAGE: "Usage of a day, by line and hour, as it was charged",
+    PublishedKind.EVIDENCE_CONFIGURATION: "Configuration that was in force",
+    PublishedKind.EVIDENCE: "What the month is computed from",
+    PublishedKind.STATEMENT_PAGE: "Statement to read and print",
+    PublishedKind.STATEMENT_ROWS: "The rows of the statement",
+    PublishedKind.OTHER: "Another file of the month",
+}
+
+_GROUPS = {
+    PublishedKind.STATEMENT_PAGE: FileGroup.STATEMENTS,
+    PublishedKind.STATEMENT_ROWS: FileGroup.STATEMENTS,
+    PublishedKind.RECONCILIATION_ROWS: FileGroup.INVOICE,
+    PublishedKind.RECONCILIATION_SUMS: FileGroup.INVOICE,
+    PublishedKind.EXPORT_PART: FileGroup.INVOICE,
+    PublishedKind.EVIDENCE_USAGE: FileGroup.EVIDENCE,
+    PublishedKind.EVIDENCE_CONFIGURATION: FileGroup.EVIDENCE,
+    PublishedKind.EVIDENCE: FileGroup.EVIDENCE,
+}
+"""Every other file is one of the main ones."""
+
+_PLACES = {kind: place for place, kind in enumerate(PublishedKind)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +78,19 @@ class ShownFile:
         return self.name.rpartition(".")[2].upper()
 
 
-def shown_files(files: Iterable[FileAnswer]) -> dict[FileGroup, list[ShownFile]]:
-    """The files by group, each group in the order in which people look for them."""
-    found: dict[FileGroup, list[ShownFile]] = {group: [] for group in FileGroup}
-    for each in sorted(files, key=lambda file: (_place(file.name), file.name)):
-        shown = ShownFile(each.name, _purpose(each.name), size_words(each.bytes), each.sha256, _centre(each.name))
-        found[_group(each.name)].append(shown)
-    return found
+def shown_files(found: FileAnswers) -> dict[FileGroup, list[ShownFile]]:
+    """The files of a month by group, each group in the order in which people look for them."""
+    period = Month(found.period)
+    shown: dict[FileGroup, list[ShownFile]] = {group: [] for group in FileGroup}
+
+    def kind_of(file: FileAnswer) -> PublishedKind:
+        return published_kind(file.name, period)
+
+    for each in sorted(found.value, key=lambda file: (_PLACES[kind_of(file)], file.name)):
+        kind, centre = kind_of(each), centre_of_statement(each.name, period)
+        file = ShownFile(each.name, PURPOSES[kind], size_words(each.bytes), each.sha256, centre)
+        shown[_GROUPS.get(kind, FileGroup.MAIN)].append(file)
+    return shown
 
 
 def size_words(count: int) -> str:
@@ -82,31 +101,3 @@ def size_words(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     raise AssertionError
-
-
-def _place(name: str) -> int:
-    return next((place for place, (form, _) in enumerate(_PURPOSES) if re.fullmatch(form, name)), len(_PURPOSES))
-
-
-def _purpose(name: str) -> str:
-    place = _place(name)
-    return _PURPOSES[place][1] if place < len(_PURPOSES) else "Another file of the month"
-
-
-def _group(name: str) -> FileGroup:
-    match name.partition("/")[0]:
-        case "statements":
-            return FileGroup.STATEMENTS
-        case "reconciliation":
-            return FileGroup.INVOICE
-        case "evidence":
-            return FileGroup.EVIDENCE
-    return FileGroup.MAIN
-
-
-def _centre(name: str) -> str:
-    """Whose statement a file is, by the name of its folder; a shortened name stays as it is."""
-    if not name.startswith("statements/"):
-        return ""
-    folder = name.removeprefix("statements/").rpartition("/")[0]
-    return _ESCAPED.sub(lambda found: bytes.fromhex(found[0].replace("~", "")).decode("utf-8", "replace"), folder)

@@ -5,6 +5,7 @@ period, both with the same paths. Only the drop for a FinOps hub has other paths
 """
 
 import re
+from enum import StrEnum, auto
 from hashlib import sha256
 from posixpath import basename
 
@@ -267,3 +268,67 @@ def _hub_drop(period: Month, scope: str) -> str:
 def name_of(path: str) -> str:
     """The last part of a path, for people who have the file before them."""
     return basename(path)
+
+
+class PublishedKind(StrEnum):
+    """What a published file is, in the order in which people look for files."""
+
+    CHARGEBACK = auto()
+    SUMMARY = auto()
+    WORKBOOK = auto()
+    JOURNAL = auto()
+    ACCRUAL = auto()
+    PLAN_VARIANCE = auto()
+    PLAN = auto()
+    FOCUS = auto()
+    FOCUS_METADATA = auto()
+    CHARGES = auto()
+    MANIFEST = auto()
+    RECONCILIATION_ROWS = auto()
+    RECONCILIATION_SUMS = auto()
+    EXPORT_PART = auto()
+    EVIDENCE_USAGE = auto()
+    EVIDENCE_CONFIGURATION = auto()
+    EVIDENCE = auto()
+    STATEMENT_PAGE = auto()
+    STATEMENT_ROWS = auto()
+    OTHER = auto()
+
+
+_KINDS = (
+    (PublishedKind.CHARGEBACK, r"chargeback-[\d-]+\.csv"),
+    (PublishedKind.SUMMARY, r"summary-[\d-]+\.csv"),
+    (PublishedKind.WORKBOOK, r"chargeback-[\d-]+\.xlsx"),
+    (PublishedKind.JOURNAL, r"postings-[\d-]+\.csv"),
+    (PublishedKind.ACCRUAL, r"accruals/.+"),
+    (PublishedKind.PLAN_VARIANCE, r"plans/plan-variance-.+"),
+    (PublishedKind.PLAN, r"plans/.+"),
+    (PublishedKind.FOCUS, r"focus-[\d.]+-[\d-]+\.csv"),
+    (PublishedKind.FOCUS_METADATA, r"focus-.+\.metadata\.json"),
+    (PublishedKind.CHARGES, r"charges-[\d-]+\.parquet"),
+    (PublishedKind.MANIFEST, r"manifest\.json"),
+    (PublishedKind.RECONCILIATION_ROWS, r"reconciliation/.+\.csv"),
+    (PublishedKind.RECONCILIATION_SUMS, r"reconciliation/.+\.json"),
+    (PublishedKind.EXPORT_PART, r"reconciliation/export-.+"),
+    (PublishedKind.EVIDENCE_USAGE, rf"{_EVIDENCE}/usage/.+"),
+    (PublishedKind.EVIDENCE_CONFIGURATION, rf"{_EVIDENCE}/configuration/.+"),
+    (PublishedKind.EVIDENCE, rf"{_EVIDENCE}/.+"),
+    (PublishedKind.STATEMENT_PAGE, r"statements/.+\.html"),
+    (PublishedKind.STATEMENT_ROWS, r"statements/.+\.csv"),
+)
+_ESCAPED = re.compile(r"(?:~[0-9a-f]{2})+")
+
+
+def published_kind(path: str, period: Month) -> PublishedKind:
+    """What a file about a period is, by its path."""
+    name = path.removeprefix(period_folder(period))
+    return next((kind for kind, form in _KINDS if re.fullmatch(form, name)), PublishedKind.OTHER)
+
+
+def centre_of_statement(path: str, period: Month) -> str:
+    """Whose statement a file is; empty for any other file. A folder whose name was too long stays as it is."""
+    folder = path.removeprefix(period_folder(period)).rpartition("/")[0]
+    start, _, centre = folder.partition("/")
+    if start != "statements":
+        return ""
+    return _ESCAPED.sub(lambda found: bytes.fromhex(found[0].replace("~", "")).decode("utf-8", "replace"), centre)

@@ -19,7 +19,7 @@ async def files_for(visit: Visit, period: Month) -> FileAnswers:
 
 def arranged(found: FileAnswers, wanted: str = "") -> dict[str, object]:
     """The files as the page lists them; `wanted`: a part of the cost centres whose statements are shown."""
-    groups = shown_files(found.value)
+    groups = shown_files(found)
     centres: dict[str, list[ShownFile]] = {}
     for each in groups[FileGroup.STATEMENTS]:
         if wanted.casefold() in each.centre.casefold():

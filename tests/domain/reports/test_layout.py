@@ -12,13 +12,27 @@ from hypothesis import strategies as st
 import chargeback
 from chargeback.domain.reports import layout
 from chargeback.domain.reports.layout import (
+    PublishedKind,
+    centre_of_statement,
+    chargeback_path,
+    evidence_index_path,
+    evidence_usage_path,
+    export_part_path,
     folder_of_statement,
+    journal_path,
+    manifest_path,
     period_of_charges,
+    plan_path,
+    plan_variance_path,
+    published_kind,
+    reconciliation_path,
     staged_path,
     statement_folder,
     statement_path,
     unstaged_path,
 )
+from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 
 PACKAGE = Path(chargeback.__file__).parent
 OTHERS_MANIFEST = "adapters/azure/cost_exports.py"  # the provider's exports have a manifest, too
@@ -140,3 +154,37 @@ def test_a_name_is_safe_as_a_blob_and_as_a_file(path: str) -> None:
     assert len(name) < 900
     for component in name.split("/")[1:-1]:
         assert re.fullmatch(r"[\w~-]+", component)
+
+
+MARCH = Month("2026-03")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (chargeback_path(MARCH), PublishedKind.CHARGEBACK),
+        (manifest_path(MARCH), PublishedKind.MANIFEST),
+        (journal_path(MARCH), PublishedKind.JOURNAL),
+        (plan_path(MARCH), PublishedKind.PLAN),
+        (plan_variance_path(MARCH, "v1"), PublishedKind.PLAN_VARIANCE),
+        (reconciliation_path(MARCH, "csv"), PublishedKind.RECONCILIATION_ROWS),
+        (reconciliation_path(MARCH, "json"), PublishedKind.RECONCILIATION_SUMS),
+        (export_part_path(MARCH, "aa"), PublishedKind.EXPORT_PART),
+        (evidence_index_path(MARCH), PublishedKind.EVIDENCE),
+        (evidence_usage_path(MARCH, UtcDay("2026-03-01")), PublishedKind.EVIDENCE_USAGE),
+        ("2026-03/statement.csv", PublishedKind.OTHER),
+    ],
+)
+def test_a_path_says_what_the_file_is(path: str, kind: PublishedKind) -> None:
+    assert published_kind(path, MARCH) is kind
+
+
+@given(paths)
+@example("a b/ü~/-_")
+def test_a_statement_says_whose_it_is_unless_its_folder_was_shortened(centre: str) -> None:
+    path = statement_path(centre, MARCH, "html")
+
+    assert published_kind(path, MARCH) is PublishedKind.STATEMENT_PAGE
+    assert centre_of_statement(path, MARCH) in (centre, statement_folder(centre))
+    assert centre_of_statement(path, MARCH) == centre or "~~" in path
+    assert centre_of_statement(chargeback_path(MARCH), MARCH) == ""
