@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 8
 """Sign-ins that one browser may have begun and not finished: their cookies go along with every request."""
 
+MOST_CHARACTERS = 8_000
+"""Characters that they have together at most: with one more and the session, that is below the 16 KB of a front end."""
+
 _SAID = {
     Failure.NOT_BEGUN_HERE: (
         400,
@@ -106,8 +109,9 @@ class _Door:
         begun = await sign_in.begin(back, choose=request.query_params.get("account") == "choose")
         answer = RedirectResponse(begun.address, 303)
         _keep(answer, begun.cookie, begun.kept, int(ATTEMPT_LASTS.total_seconds()))
-        unfinished = [name for name in request.cookies if name.startswith(ATTEMPT_COOKIE)]
-        for name in unfinished if len(unfinished) >= MOST_ATTEMPTS else ():
+        unfinished = {name: value for name, value in request.cookies.items() if name.startswith(ATTEMPT_COOKIE)}
+        size = sum(len(name) + len(value) for name, value in unfinished.items())
+        for name in unfinished if len(unfinished) >= MOST_ATTEMPTS or size > MOST_CHARACTERS else ():
             _forget(answer, name)
         return answer
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from chargeback.services.access.session_content import MOST_CHARACTERS
 from chargeback.services.access.sessions import COOKIE
 from chargeback.services.access.sign_in import cookie_of
 from chargeback.web.local_paths import LONGEST_BACK, local_path
@@ -259,6 +260,18 @@ async def test_a_browser_that_keeps_no_cookie_is_told_so(app: Registered) -> Non
         forgetful.cookies.clear()
 
         assert (await forgetful.get(back)).status_code == 400
+
+
+async def test_tabs_with_long_addresses_never_have_more_cookies_than_front_ends_take(
+    browser: httpx.AsyncClient,
+) -> None:
+    back = f"/explore?{'x' * (LONGEST_BACK - len('/explore?'))}"
+    for _ in range(12):
+        last = await browser.get("/sign-in", params={"back": back})
+        sent = sum(len(name) + len(browser.cookies[name]) + len("=; ") for name in attempts(browser))
+        assert sent + MOST_CHARACTERS < 16_000  # with the session
+
+    assert (await browser.get(await choose(last.headers["location"], "user"))).status_code == 303
 
 
 async def test_a_browser_with_many_tabs_does_not_gather_cookies_without_end(browser: httpx.AsyncClient) -> None:
