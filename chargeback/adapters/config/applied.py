@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chargeback.adapters.config.catalogue import from_documents, load_catalogue, to_documents
+from chargeback.adapters.config.digest import config_digest
 from chargeback.adapters.config.terms import load_terms, terms_from_documents
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import StoreUnavailable
@@ -26,6 +27,14 @@ def read_stored(documents: Document) -> tuple[Catalogue, Terms]:
     return catalogue, terms_from_documents(documents, catalogue)
 
 
+def _unapplied(documents: Document) -> tuple[ConfigVersion, Version]:
+    """A version that nobody applied by name: as it is stored, and as it is used."""
+    catalogue, terms = read_stored(documents)
+    beside = (terms.posting.digest if terms.posting else "", terms.ownership.digest)
+    name = "-".join(filter(None, ("unapplied", catalogue.digest[:16], terms.digest[:16], *beside)))
+    return ConfigVersion(name=name, digest=catalogue.digest, documents=documents), Version(name, catalogue, terms)
+
+
 class AppliedCatalogues:
     """Reads what is in force at most once a minute; see `services.ports.control.Catalogues`."""
 
@@ -38,6 +47,7 @@ class AppliedCatalogues:
         self._deployed_terms = load_terms(folder, self._deployed)
         self._known: tuple[float, EffectiveCatalogues, Terms] | None = None
         self._versions: dict[str, Version] = {}
+        self._unapplied: tuple[str, ConfigVersion, Version] | None = None
 
     @property
     def deployed(self) -> Catalogue:
@@ -83,14 +93,17 @@ class AppliedCatalogues:
         applied, _ = await self._kept.current()
         if applied is not None and applied.name:
             return self._read(applied.name, applied)
-        documents = applied.documents if applied is not None else to_documents(self._folder)
-        catalogue = from_documents(documents)
-        terms = terms_from_documents(documents, catalogue)
-        beside = (terms.posting.digest if terms.posting else "", terms.ownership.digest)
-        name = "-".join(filter(None, ("unapplied", catalogue.digest[:16], terms.digest[:16], *beside)))
+        stored, version = self._files() if applied is None else _unapplied(applied.documents)
         # Named by its content, so that whoever writes it first has written the same.
-        await self._kept.keep(ConfigVersion(name=name, digest=catalogue.digest, documents=documents))
-        return Version(name, catalogue, terms)
+        await self._kept.keep(stored)
+        return version
+
+    def _files(self) -> tuple[ConfigVersion, Version]:
+        """The files as they are now; read anew only where they hold other bytes."""
+        digest = config_digest(self._folder)
+        if self._unapplied is None or self._unapplied[0] != digest:
+            self._unapplied = digest, *_unapplied(to_documents(self._folder))
+        return self._unapplied[1:]
 
     async def stored_version(self, name: str) -> Version:
         """A version by its name; one never changes, so it is read once."""

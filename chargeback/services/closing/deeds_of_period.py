@@ -45,10 +45,9 @@ class Deeds:
 
     async def _true_ups(self, period: Month, closed: Iterable[BillingPeriod], since: datetime | None) -> list[Deed]:
         """Those of the period, and those of closed ones since anything was closed: it carries what they changed."""
-        found = []
-        for each in (period, *(known.month for known in closed)):
-            known, _ = await TrueUps(self.control).get(each)
-            deeds = _of_true_up(known) if known else ()
+        found, known = list[Deed](), {each.period: each for each in await TrueUps(self.control).all()}
+        for each in (period, *(one.month for one in closed)):
+            deeds = _of_true_up(known[each]) if each in known else ()
             found += [deed for deed in deeds if each == period or (since and deed.at >= since)]
         return found
 

@@ -1,7 +1,9 @@
 """Finds the files of a period that somebody may have: drafts of an open one, the final files of a closed one."""
 
+import asyncio
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 
 import msgspec
 
@@ -19,6 +21,7 @@ from chargeback.domain.reports.layout import (
 from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.file_period import files_of
+from chargeback.services.closing.parallel import for_each
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.reports import Reports
 
@@ -72,10 +75,19 @@ class FilesForPeople:
         """Journals, comparisons with the invoice, accruals and plans: no manifest names them."""
         kept = await self.closed.paths(period_folder(period)) if is_final else []
         closed = [path for path in kept if path not in named]
-        others = [path for start in starts_beside(period) for path in await self.drafts.paths(start)]
+        found = chain.from_iterable(await asyncio.gather(*map(self.drafts.paths, starts_beside(period))))
+        others = [path for path in found if is_beside(path, period)]
+        beside = [*((self.closed, path, True) for path in closed), *((self.drafts, path, False) for path in others)]
+        sizes: dict[tuple[bool, str], int] = {}
+
+        async def look(each: tuple[Reports, str, bool]) -> None:
+            reports, path, is_final = each
+            sizes[is_final, path] = (await reports.open(path)).size
+
+        await for_each(beside, look)
         return [
-            *[await _unnamed(self.closed, path, is_final=True) for path in closed],
-            *[await _unnamed(self.drafts, path, is_final=False) for path in others if is_beside(path, period)],
+            FileForPeople(reports, PublishedFile(path, 0, sizes[final, path], ""), final)
+            for reports, path, final in beside
         ]
 
     async def _drafts(self, period: Month) -> list[PublishedFile]:
@@ -85,10 +97,6 @@ class FilesForPeople:
         content = b"".join([piece async for piece in self.drafts.read(path)])
         own = PublishedFile(path, 1, len(content), sha256(content).hexdigest())
         return [*msgspec.json.decode(content, type=Manifest).files, own]
-
-
-async def _unnamed(reports: Reports, path: str, *, is_final: bool) -> FileForPeople:
-    return FileForPeople(reports, PublishedFile(path, 0, (await reports.open(path)).size, ""), is_final)
 
 
 def _may_have(who: Requester, path: str) -> bool:

@@ -65,12 +65,16 @@ class ClosingOutlook:
             return []
         version = await books.catalogues.version()
         days = version.catalogue.calendar.utc_days(period)
-        firm = await self._firm(period, days, version, now)
-        _, unsigned = await signatures_of(books.periods, books.catalogues, period, version, closer)
-        made = await draft_manifest(period, self.reports)
+        firm, (_, unsigned), made, left, found = await asyncio.gather(
+            self._firm(period, days, version, now),
+            signatures_of(books.periods, books.catalogues, period, version, closer),
+            draft_manifest(period, self.reports),
+            books.left_aside(period, days),
+            self._open_items(period, version.catalogue.calendar),
+        )
         items = [
-            *await books.left_aside(period, days),
-            *await books.excess(period, version, await self._open_items(period, version.catalogue.calendar)),
+            *left,
+            *await books.excess(period, version, found),
             *(unverified_excess(made, version.terms.closing) if made else ()),
             *(old_exchange_rates(period, version) if closer is None else ()),
         ]

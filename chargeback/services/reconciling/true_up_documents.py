@@ -86,13 +86,15 @@ class TrueUps:
 
     async def digests(self) -> dict[str, str]:
         """The digest of each true-up as it is, by period; also of those that were taken back."""
-        found = [msgspec.convert(document, TrueUp) for document in await self._control.all(KIND)]
-        return {each.period: digest_of(each) for each in found}
+        return {each.period: digest_of(each) for each in await self.all()}
 
     async def in_force(self) -> list[TrueUp]:
         """Every true-up that was not taken back, by period."""
-        found = [msgspec.convert(document, TrueUp) for document in await self._control.all(KIND)]
-        return [each for each in found if each.amount is not None]
+        return [each for each in await self.all() if each.amount is not None]
+
+    async def all(self) -> list[TrueUp]:
+        """The true-up of each period that ever had one, by period."""
+        return [msgspec.convert(document, TrueUp) for document in await self._control.all(KIND)]
 
 
 def digest_of(true_up: TrueUp | None) -> str:

@@ -155,7 +155,8 @@ class Auditor:
 
     async def _posted(self, days: Sequence[UtcDay]) -> set[UtcDay]:
         """The days among these that have ever been posted."""
-        return {day for day in days if await self._books.postings(day)}
+        found = await asyncio.gather(*(self._books.postings(day) for day in days))
+        return {day for day, postings in zip(days, found, strict=True) if postings}
 
     async def is_whole(self, day: UtcDay) -> bool:
         """Whether the ledger still has all that the last audit of a day read there."""

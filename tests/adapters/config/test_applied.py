@@ -74,6 +74,23 @@ async def test_the_files_are_stored_as_a_version_that_later_files_do_not_change(
     assert await later.version() != version
 
 
+async def test_files_are_read_again_only_where_they_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogues, read = AppliedCatalogues(MemoryControl(), folder), list[Path]()
+
+    def noted(of: Path) -> dict[str, object]:
+        read.append(of)
+        return to_documents(of)
+
+    monkeypatch.setattr(module, "to_documents", noted)
+    first, again = await catalogues.version(), await catalogues.version()
+    change(folder, "cost-centres.yaml", "name: Research", "name: Science")
+    changed = await catalogues.version()
+
+    assert first.catalogue is again.catalogue
+    assert changed.catalogue.digest == load_catalogue(folder).digest != first.catalogue.digest
+    assert len(read) == 2
+
+
 async def test_an_applied_version_goes_by_its_name_in_the_history(folder: Path) -> None:
     control = MemoryControl()
     catalogues = AppliedCatalogues(control, folder)
