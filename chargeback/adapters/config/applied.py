@@ -99,7 +99,7 @@ class AppliedCatalogues:
         return version
 
     def _files(self) -> tuple[ConfigVersion, Version]:
-        """The files as they are now; read anew only where they hold other bytes."""
+        """The files as they are now; read again only where they hold other bytes."""
         digest = config_digest(self._folder)
         if self._unapplied is None or self._unapplied[0] != digest:
             self._unapplied = digest, *_unapplied(to_documents(self._folder))
