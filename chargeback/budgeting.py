@@ -200,6 +200,9 @@ class Budgeting(Alerting):
         outlooks: BudgetOutlooks | None = self.__dict__.pop("budget_outlooks", None)
         if outlooks is not None:
             await outlooks.stop()
+        spend: BudgetSpend | None = self.__dict__.pop("budget_spend", None)
+        if spend is not None:
+            await spend.stop()
         pusher: DecisionPusher | None = self.__dict__.pop("decision_pusher", None)
         if pusher is not None:
             await pusher.stop()

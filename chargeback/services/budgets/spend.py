@@ -197,6 +197,14 @@ class BudgetSpend:
         """Wait for the postings that were asked for."""
         await asyncio.gather(*self._posting.values())
 
+    async def stop(self) -> None:
+        """End the postings that are under way: without this they would open the connections of a closed store again."""
+        under_way = list(self._posting.values())
+        for each in under_way:
+            each.cancel()
+        if under_way:
+            await asyncio.wait(under_way)
+
 
 def _together(days: Iterable[DayAmounts], first: date, past: SpendByDate) -> SpendByDate:
     by_scope = {scope: dict(by_date) for scope, by_date in past.by_scope.items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chargeback.bootstrap import Container
 from chargeback.domain.budgets.budget import Scope, ScopeKind
 from chargeback.domain.budgets.state import Spend
 from chargeback.domain.errors import RecordsRefused
@@ -20,6 +21,7 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.budgets.spend import BudgetSpend, SpendByDate
 from chargeback.services.ports.books import Posting
 from chargeback.services.usage import post, post_shards
+from chargeback.settings import Settings
 from tests.support.budgets import limited
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
@@ -206,6 +208,29 @@ async def test_a_posting_that_fails_is_asked_for_again(day: ProductInMemory) -> 
         await spend.asked()
 
     assert asked == [DAY, DAY]
+
+
+async def test_a_posting_that_is_under_way_ends_with_its_container(day: ProductInMemory) -> None:
+    ended: list[str] = []
+
+    async def hang(lost: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(lost)
+
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    await day.counter.forget(DAY)
+    container = Container(Settings.model_construct())
+    vars(container)["budget_spend"] = spend = BudgetSpend(day.books, day.counter, hang)
+    await known(spend)
+    await asyncio.sleep(0)  # the posting begins
+
+    before = list(ended)
+    await container.close()
+
+    assert (before, ended) == ([], [DAY])
 
 
 async def test_a_posting_that_did_not_help_is_not_asked_for_again_at_once_unless_redis_lost_the_day_again(
