@@ -1,10 +1,10 @@
 """The pages over a container, and people who are signed in to them by a word instead of Entra."""
 
+import asyncio
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -43,18 +43,28 @@ def browser_of(container: Any, who: str = "") -> httpx.AsyncClient:
     )
 
 
-@contextmanager
-def served(container: Any) -> Iterator[str]:
-    """The pages and the API at an address of this machine, for a real browser."""
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are those of the tests."""
+        yield
+
+
+@asynccontextmanager
+async def served(container: Any) -> AsyncIterator[str]:
+    """The pages and the API at an address of this machine, for a real browser.
+
+    They answer on the loop of the tests, as in the app: what a container shares between requests belongs to one loop.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(LateSite(container), log_level="warning"))
-    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
+    server = _Server(uvicorn.Config(LateSite(container), log_level="warning"))
+    serving = asyncio.create_task(server.serve([listening]))
     try:
         while not server.started:
-            if not thread.is_alive():
+            if serving.done():
                 raise RuntimeError("the server ended before it listened")
+            await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join()
+        await serving

@@ -1,7 +1,7 @@
 """One browser for all tests of the pages, and the products that pages are looked at over, each built once."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import pytest
@@ -39,11 +39,11 @@ async def world(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) ->
 async def visiting(browser: Browser, world: World) -> AsyncIterator[Visiting]:
     """Opens a screen of somebody at the pages of a world: `async with await visiting("ordinary", "finance") as at:`."""
     sites: dict[str, str] = {}
-    with ExitStack() as servers:
+    async with AsyncExitStack() as servers:
 
         async def visit(name: str, who: str = "", **options: Any) -> AbstractAsyncContextManager[Screen]:
             if name not in sites:
-                sites[name] = servers.enter_context(served((await world(name)).container))
+                sites[name] = await servers.enter_async_context(served((await world(name)).container))
             return screen(browser, sites[name], who, **options)
 
         yield visit
