@@ -49,6 +49,12 @@ class Expired:
                     self.rows[charge.price_id] = self.rows.get(charge.price_id, 0) + 1
                     self.cost = EXACT.add(self.cost, charge.cost or ZERO)
 
+    def merge(self, other: "Expired") -> None:
+        """Add what other records say."""
+        for price_id, rows in other.rows.items():
+            self.rows[price_id] = self.rows.get(price_id, 0) + rows
+        self.cost = EXACT.add(self.cost, other.cost)
+
     @property
     def named(self) -> str:
         """The prices, the first of them by name."""

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chargeback.domain.periods.lifecycle import ClosingStatus, PeriodState, firm_obstacles
 from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.periods.open_items import Excess, OpenItems
-from chargeback.domain.time.calendar import Calendar
-from chargeback.domain.time.days import UtcDay
+from chargeback.domain.rating.promises import Expired
+from chargeback.domain.time.days import UtcDay, utc_day
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.approve_period import signatures_of
+from chargeback.services.closing.expired_promises import expired_prices, read_expired
 from chargeback.services.closing.file_period import draft_manifest
 from chargeback.services.closing.finish_days import ClosingBooks, old_exchange_rates
 from chargeback.services.closing.remedies import AUDIT
@@ -44,8 +45,21 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True)
+class _FoundInDay:
+    """What the records of one day say of a period.
+
+    Attributes:
+        items: its usage that cannot be billed exactly yet.
+        expired: its usage that was rated by prices whose promise had ended.
+    """
+
+    items: OpenItems
+    expired: Expired
+
+
+@dataclass(frozen=True, slots=True)
 class ClosingOutlook:
-    """Looks at periods; remembers what each day had open as long as its records stay as they are.
+    """Looks at periods; remembers what was found in each day as long as its records and the configuration stay.
 
     Attributes:
         reports: where the drafts are.
@@ -53,7 +67,7 @@ class ClosingOutlook:
 
     closing_books: ClosingBooks
     reports: Reports
-    _known: dict[tuple[Month, UtcDay, str], OpenItems] = field(default_factory=dict)
+    _known: dict[tuple[str, Month, UtcDay, str], _FoundInDay] = field(default_factory=dict)
 
     async def of(self, period: Month, now: datetime, closer: str | None = None) -> list[Obstacle]:
         """What keeps a period open for somebody who would close it, or for the timer; nothing keeps a closed one.
@@ -70,11 +84,11 @@ class ClosingOutlook:
             signatures_of(books.periods, books.catalogues, period, version, closer),
             draft_manifest(period, self.reports),
             books.left_aside(period, days),
-            self._open_items(period, version.catalogue.calendar),
+            self._found(period, [day for day in days if _may_have_usage(day, now)], version),
         )
         items = [
             *left,
-            *await books.excess(period, version, found),
+            *await books.excess(period, version, found.items, found.expired),
             *(unverified_excess(made, version.terms.closing) if made else ()),
             *(old_exchange_rates(period, version) if closer is None else ()),
         ]
@@ -95,28 +109,39 @@ class ClosingOutlook:
         # A closing audits these days itself, so they alone keep nobody from asking for one.
         return [Obstacle(kind, fact, is_firm=kind is not ObstacleKind.UNAUDITED) for kind, fact in found]
 
-    async def _open_items(self, period: Month, calendar: Calendar) -> OpenItems:
-        turns, items = asyncio.Semaphore(_AT_ONCE), OpenItems()
+    async def _found(self, period: Month, days: Sequence[UtcDay], version: Version) -> _FoundInDay:
+        turns = asyncio.Semaphore(_AT_ONCE)
 
-        async def of_day(day: UtcDay) -> OpenItems:
+        async def of_day(day: UtcDay) -> _FoundInDay | None:
             async with turns:
-                return await self._of_day(day, period, calendar)
+                return await self._of_day(day, period, version)
 
-        for found in await asyncio.gather(*map(of_day, calendar.utc_days(period))):
-            items.merge(found)
-        return items
+        together = _FoundInDay(OpenItems(), expired_prices(period, version.catalogue))
+        for found in await asyncio.gather(*map(of_day, days)):
+            if found is not None:
+                together.items.merge(found.items)
+                together.expired.merge(found.expired)
+        return together
 
-    async def _of_day(self, day: UtcDay, period: Month, calendar: Calendar) -> OpenItems:
-        books = self.closing_books
+    async def _of_day(self, day: UtcDay, period: Month, version: Version) -> _FoundInDay | None:
+        books, catalogue = self.closing_books, version.catalogue
         if not (fence := await fence_of_day(books.books, day)):
-            return OpenItems()
-        key = (period, day, fence)
+            return None
+        key = (version.name, period, day, fence)
         if (known := self._known.get(key)) is None:
-            known = await books.open_items_of(day, period, calendar)
+            known = _FoundInDay(
+                await books.open_items_of(day, period, catalogue.calendar),
+                await read_expired(books.books, period, catalogue, [day]),
+            )
             if len(self._known) >= _MOST_KEPT:
                 self._known.clear()
             self._known[key] = known
         return known
+
+
+def _may_have_usage(day: UtcDay, now: datetime) -> bool:
+    """Not a day that has not begun, with room for a clock that is ahead."""
+    return day <= utc_day(now + timedelta(days=1))
 
 
 def _obstacle(item: Excess) -> Obstacle:

@@ -11,6 +11,7 @@ from chargeback.domain.money.exact import EXACT
 from chargeback.domain.periods.lifecycle import ClosingStatus, refusals
 from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.periods.open_items import Excess, OpenItems, beyond_tolerance, dearest_prices
+from chargeback.domain.rating.promises import Expired
 from chargeback.domain.terms.terms import age_of, rates_of
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay
@@ -19,7 +20,7 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
 from chargeback.log_line import log_line
 from chargeback.services.closing.approve_period import signatures_of
-from chargeback.services.closing.expired_promises import expired_promises
+from chargeback.services.closing.expired_promises import expired_promises, read_expired
 from chargeback.services.closing.invoice_gate import against_invoice
 from chargeback.services.closing.remedies import AUDIT, OVERRIDE, REMEDY_OF_STATE
 from chargeback.services.periods.periods import Periods
@@ -94,7 +95,8 @@ class ClosingBooks:
         _, unsigned = await signatures_of(self.periods, self.catalogues, period, version, closer)
         reasons += unsigned
         found = await self._open_items(period, calendar)
-        items = [*left, *await self.excess(period, version, found)]
+        expired = await read_expired(self.books, period, version.catalogue, calendar.utc_days(period))
+        items = [*left, *await self.excess(period, version, found, expired)]
         # Whoever closes by hand has looked at the rate, so its age only goes on the record.
         old_rates = [*old_exchange_rates(period, version)]
         if request.by_timer:
@@ -107,13 +109,13 @@ class ClosingBooks:
         known = [*items, *old_rates]
         return Accepted(tuple(each.fact for each in known), {k: n for each in known for k, n in each.parts.items()})
 
-    async def excess(self, period: Month, version: Version, found: OpenItems) -> list[Excess]:
+    async def excess(self, period: Month, version: Version, found: OpenItems, expired: Expired) -> list[Excess]:
         """What is beyond the tolerance of a period, by its open items, its prices and its invoice."""
         catalogue = version.catalogue
         dearest = dearest_prices(catalogue, catalogue.calendar.time_of(period))
         return [
             *beyond_tolerance(found, version.terms.closing, dearest, catalogue.currency, REMEDY_OF_STATE),
-            *await expired_promises(self.books, period, catalogue),
+            *expired_promises(expired, catalogue.currency),
             *await against_invoice(self.control, period, version.terms.reconciliation),
         ]
 

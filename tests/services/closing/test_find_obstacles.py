@@ -1,6 +1,7 @@
 """What is said to keep a month open is what a closing refuses it for; and to look changes nothing."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -124,3 +125,46 @@ async def test_what_comes_later_is_told_although_the_day_was_looked_at_before() 
     assert before == []
     assert [each.kind for each in after] == [ObstacleKind.UNPRICED]
     assert "1 of 7 requests" in after[0].fact
+
+
+async def test_a_month_that_is_looked_at_again_is_not_read_again() -> None:
+    in_memory = await troubled()
+    read = WatchedBooks(in_memory.books)
+    looking = ClosingOutlook(replace(in_memory.closing_books, books=read), in_memory.reports)
+
+    before = await looking.of("2026-03", AFTER_GRACE, "ann")
+    first, read.days = read.days, []
+    after = await looking.of("2026-03", AFTER_GRACE, "ann")
+
+    assert "2026-03-20" in first
+    assert (after, read.days) == (before, [])
+
+
+async def test_days_that_have_not_begun_are_not_asked_for() -> None:
+    in_memory = await march()
+    asked = WatchedBooks(in_memory.books)
+    looking = ClosingOutlook(replace(in_memory.closing_books, books=asked), in_memory.reports)
+
+    await looking.of("2026-03", datetime(2026, 3, 6, 12, tzinfo=UTC))
+
+    assert asked.fences == [f"2026-03-{day:02}" for day in range(1, 8)]
+
+
+class WatchedBooks:
+    """Books that say which days' records and fences were asked for."""
+
+    def __init__(self, books: Any) -> None:
+        self._books = books
+        self.days: list[str] = []
+        self.fences: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._books, name)
+
+    def records(self, day: str) -> Any:
+        self.days.append(day)
+        return self._books.records(day)
+
+    async def postings(self, day: str) -> Any:
+        self.fences.append(day)
+        return await self._books.postings(day)

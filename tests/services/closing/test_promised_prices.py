@@ -8,7 +8,9 @@ import pytest
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import ClosingRefused
 from chargeback.domain.periods.lifecycle import BillingPeriod
+from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.usage.meters import Meter
+from chargeback.services.closing.find_obstacles import ClosingOutlook
 from tests.support.builders import tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
 from tests.support.closing_product import ClosingProduct, published_for_real
@@ -49,6 +51,19 @@ async def test_usage_after_the_promise_keeps_the_month_open_until_somebody_overr
         " read the prices again, then end their entries or move promisedUntil, and `config apply`"
     ]
     assert closed.history[-1].overridden[0].startswith("5 USD were rated after what the provider promised")
+
+
+async def test_whoever_looks_twice_is_told_the_same_of_a_promise() -> None:
+    in_memory = await march(card((START, "2.50")), "2026-03-10", "2026-03-11")
+    await in_memory.auditor.audit(APRIL_4)
+    looking = ClosingOutlook(in_memory.closing_books, in_memory.reports)
+
+    once, again = [await looking.of("2026-03", APRIL_4) for _ in range(2)]
+
+    assert once == again
+    (told,) = [each for each in once if each.kind is ObstacleKind.PROMISE]
+    assert told.fact == f"5 USD were rated after what the provider promised had ended: {CUT}"
+    assert told.parts == {f"promised {CUT}": 2}
 
 
 @pytest.mark.parametrize(
