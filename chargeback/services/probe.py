@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chargeback.domain.errors import StoreUnavailable
+from chargeback.services.running.together import together
 
 TIMEOUT_SECONDS = 5.0
 FRESH_SECONDS = 1.0
@@ -47,7 +48,7 @@ class Probe:
         return await asyncio.shield(self._asking)
 
     async def _ask(self) -> Health:
-        faults = await asyncio.gather(*(_fault(store) for store in self._stores.values()))
+        faults = await together(*(_fault(store) for store in self._stores.values()))
         return Health(dict(zip(self._stores, faults, strict=True)))
 
 

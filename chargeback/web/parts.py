@@ -1,11 +1,11 @@
 """Lets a page show what it can: a part whose figures cannot be had says so, and the others stay."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from chargeback.api.errors import ErrorText
+from chargeback.services.running.together import together
 from chargeback.web.api_client import ApiRefused
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ async def part(asked: Awaitable[T]) -> Part[T]:
 
 async def parts(**asked: Awaitable[Any]) -> dict[str, Part[Any]]:
     """Several parts, asked for at the same time."""
-    found = await asyncio.gather(*(part(each) for each in asked.values()))
+    found = await together(*(part(each) for each in asked.values()))
     return dict(zip(asked, found, strict=True))
 
 

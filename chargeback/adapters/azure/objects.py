@@ -15,6 +15,7 @@ from azure.cosmos.aio import ContainerProxy
 
 from chargeback.adapters.azure.cosmos import translated_cosmos_errors
 from chargeback.domain.events.stored_objects import StoredObject
+from chargeback.services.running.together import together
 
 AT_ONCE = 32
 """Requests to the container at a time."""
@@ -32,11 +33,11 @@ class CosmosObjects:
         """Keep the objects; the first owner stays."""
         now = self._clock()
         documents = [_to_document(each, now) for each in objects if each.expires is None or each.expires > now]
-        await asyncio.gather(*map(self._create, documents))
+        await together(*map(self._create, documents))
 
     async def find(self, ids: Collection[str]) -> dict[str, StoredObject]:
         """The objects among these that are known."""
-        found = await asyncio.gather(*map(self._read, ids))
+        found = await together(*map(self._read, ids))
         return {each.id: each for each in found if each is not None}
 
     async def _create(self, document: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from chargeback.services.alerts.spend_movers import Movers, SpendMovers
 from chargeback.services.budgets.states import BudgetStates, Evaluation
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.together import together
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class StepExplainer:
     ) -> Mapping[Matter, Facts]:
         """The facts of steps that are raised now."""
         states = [by_id[name] for name in dict.fromkeys(each.matter.rule for each in sightings)]
-        movers, forecasts, bases = await asyncio.gather(
+        movers, forecasts, bases = await together(
             _part("movers", self._who_moved(states, found), {}),
             _part("forecast", self._expected(states, found), {}),
             _part("cause", self._bases.known(), None),

@@ -14,6 +14,7 @@ from chargeback.domain.alerts.message import AlertMessage, MessageEntry, entry_o
 from chargeback.domain.alerts.telling import Telling
 from chargeback.domain.errors import Superseded
 from chargeback.services.ports.outbox import Digests, Outbox
+from chargeback.services.running.together import together
 
 Mark = Callable[[Telling], Telling | None]
 """How a telling changes; None: not at all."""
@@ -83,7 +84,7 @@ class DigestLetter:
                 found = await self.outbox.get(alert_id)
             return entry_of(found.alert, turn) if found else None
 
-        entries = await asyncio.gather(*(entry(*member) for member in kept.digest.members))
+        entries = await together(*(entry(*member) for member in kept.digest.members))
         return AlertMessage(self.id, tuple(each for each in entries if each), is_digest=True)
 
     async def mark(self, mark: Mark) -> Telling | None:

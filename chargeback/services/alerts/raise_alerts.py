@@ -19,6 +19,7 @@ from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.log_line import log_line
 from chargeback.services.ports.outbox import DueAlerts, KeptAlert, Outbox
 from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.together import together
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Alerts:
                     if outcome is not None:
                         done.append(outcome)
 
-        await asyncio.gather(*map(one, changes))
+        await together(*map(one, changes))
         return done, next(iter(failures), None)
 
     async def _if_new(self, sighting: Sighting, at: datetime) -> "_Beginning | None":

@@ -1,6 +1,5 @@
 """Tells what is due, each channel by itself, so that one that hangs or refuses holds up no other."""
 
-import asyncio
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from chargeback.services.alerts.letters import AlertLetter, DigestLetter, Letter
 from chargeback.services.alerts.tell_channel import ChannelTeller, Timing
 from chargeback.services.ports.channels import AlertChannel
 from chargeback.services.ports.outbox import Digests, Outbox, backlog
+from chargeback.services.running.together import together
 
 FORGOTTEN = timedelta(days=1)
 """What waits so long for a channel that is not configured is told nobody; a deployment takes less time."""
@@ -83,7 +83,7 @@ class AlertTeller:
             except StoreUnavailable as error:
                 failed[channel] = str(error)
 
-        await asyncio.gather(*(one(*each) for each in tellers.items()))
+        await together(*(one(*each) for each in tellers.items()))
         if failed:
             raise SomeFailed("telling", failed)
         return sum(each.sent for each in tellers.values())

@@ -3,12 +3,11 @@
 Each file is written once. Its name has the time and the number, so that no two are the same file.
 """
 
-import asyncio
-
 import msgspec
 
 from chargeback.domain.audit_log.chain import Anchor
 from chargeback.services.ports.reports import Reports
+from chargeback.services.running.together import together
 
 FOLDER = "audit-log/"
 
@@ -35,7 +34,7 @@ class Anchors:
         paths = await self._closed.paths(FOLDER)
         for start in range(0, len(paths), _AT_ONCE):
             some = paths[start : start + _AT_ONCE]
-            for path, content in zip(some, await asyncio.gather(*map(self._content, some)), strict=True):
+            for path, content in zip(some, await together(*map(self._content, some)), strict=True):
                 try:
                     found[path] = msgspec.json.decode(content, type=Anchor)
                 except msgspec.MsgspecError:

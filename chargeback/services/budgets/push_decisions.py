@@ -14,6 +14,7 @@ from chargeback.log_line import log_line
 from chargeback.services.budgets.states import Evaluation
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.ports.gateways import DecisionStore
+from chargeback.services.running.together import together
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ class DecisionPusher:
         fault = ""
         for start in range(0, len(due), AT_ONCE):
             some = due[start : start + AT_ONCE]
-            outcomes = await asyncio.gather(*(self._put(region, each, decided.texts[each].text) for each in some))
+            outcomes = await together(*(self._put(region, each, decided.texts[each].text) for each in some))
             faults = [each for each in outcomes if each]
             sent += len(some) - len(faults)
             fault = fault or next(iter(faults), "")

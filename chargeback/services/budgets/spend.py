@@ -18,6 +18,7 @@ from chargeback.domain.time.days import BookDate, UtcDay, days_between, shifted,
 from chargeback.services.budgets.day_amounts import DayAmounts, day_amounts
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.counter import CountedSpend, Counter
+from chargeback.services.running.together import together
 from chargeback.services.usage.ingest import open_days
 from chargeback.services.usage.watched_spend import NOTHING_COUNTED, DaySpend, Watch, refresh_spend, spend_beside
 
@@ -131,7 +132,7 @@ class BudgetSpend:
                 self._closed, self._past = {}, {}
             await self._read_closed(closed, watched)
             past = {day: self._closed[day] for day in closed}
-        return past, await asyncio.gather(*(self._open_day(day, watched) for day in days if day in are_open))
+        return past, await together(*(self._open_day(day, watched) for day in days if day in are_open))
 
     def _past_spend(self, days: _PastDays, first: BookDate) -> SpendByDate:
         """The spend of days that are no longer open, added up again only where one of them was read again."""
@@ -152,7 +153,7 @@ class BudgetSpend:
         old = [day for day in days if day in self._closed and now - self._closed[day][0] >= self._closed_seconds]
         due = [*new, *sorted(old, key=lambda day: self._closed[day][0])[:_SLICE]]
         for start in range(0, len(due), _SLICE):
-            await asyncio.gather(*(self._read_one_closed(day, watched) for day in due[start : start + _SLICE]))
+            await together(*(self._read_one_closed(day, watched) for day in due[start : start + _SLICE]))
 
     async def _read_one_closed(self, day: UtcDay, watched: WatchedScopes) -> None:
         read = time.monotonic()
@@ -195,7 +196,7 @@ class BudgetSpend:
 
     async def asked(self) -> None:
         """Wait for the postings that were asked for."""
-        await asyncio.gather(*self._posting.values())
+        await together(*self._posting.values())
 
     async def stop(self) -> None:
         """End the postings that are under way: without this they would open the connections of a closed store again."""

@@ -1,6 +1,5 @@
 """Finds the files of a period that somebody may have: drafts of an open one, the final files of a closed one."""
 
-import asyncio
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
@@ -24,6 +23,7 @@ from chargeback.services.closing.file_period import files_of
 from chargeback.services.closing.parallel import for_each
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.reports import Reports
+from chargeback.services.running.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class FilesForPeople:
         """Journals, comparisons with the invoice, accruals and plans: no manifest names them."""
         kept = await self.closed.paths(period_folder(period)) if is_final else []
         closed = [path for path in kept if path not in named]
-        found = chain.from_iterable(await asyncio.gather(*map(self.drafts.paths, starts_beside(period))))
+        found = chain.from_iterable(await together(*map(self.drafts.paths, starts_beside(period))))
         others = [path for path in found if is_beside(path, period)]
         beside = [*((self.closed, path, True) for path in closed), *((self.drafts, path, False) for path in others)]
         sizes: dict[tuple[bool, str], int] = {}

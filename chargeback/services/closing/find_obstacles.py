@@ -20,6 +20,7 @@ from chargeback.services.closing.unverified_gate import unverified_excess
 from chargeback.services.ports.control import Version
 from chargeback.services.ports.reports import Reports
 from chargeback.services.running.day_fence import fence_of_day
+from chargeback.services.running.together import together
 
 _AT_ONCE = 16
 _MOST_KEPT = 1_000
@@ -79,7 +80,7 @@ class ClosingOutlook:
             return []
         version = await books.catalogues.version()
         days = version.catalogue.calendar.utc_days(period)
-        firm, (_, unsigned), made, left, found = await asyncio.gather(
+        firm, (_, unsigned), made, left, found = await together(
             self._firm(period, days, version, now),
             signatures_of(books.periods, books.catalogues, period, version, closer),
             draft_manifest(period, self.reports),
@@ -116,12 +117,12 @@ class ClosingOutlook:
             async with turns:
                 return await self._of_day(day, period, version)
 
-        together = _FoundInDay(OpenItems(), expired_prices(period, version.catalogue))
-        for found in await asyncio.gather(*map(of_day, days)):
+        month = _FoundInDay(OpenItems(), expired_prices(period, version.catalogue))
+        for found in await together(*map(of_day, days)):
             if found is not None:
-                together.items.merge(found.items)
-                together.expired.merge(found.expired)
-        return together
+                month.items.merge(found.items)
+                month.expired.merge(found.expired)
+        return month
 
     async def _of_day(self, day: UtcDay, period: Month, version: Version) -> _FoundInDay | None:
         books, catalogue = self.closing_books, version.catalogue

@@ -1,6 +1,5 @@
 """Which closed periods changed since they were billed, and on which days; the oldest open period corrects them."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from chargeback.domain.time.months import Month
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.true_up_documents import TrueUps
+from chargeback.services.running.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def fences_of(books: Books, days: Sequence[UtcDay]) -> dict[UtcDay, str]:
 
     The days of a month are asked for at once, which Cosmos DB answers within the time of a few requests.
     """
-    postings = await asyncio.gather(*(books.postings(day) for day in days))
+    postings = await together(*(books.postings(day) for day in days))
     return {
         day: fence_of({shard: posting.token for shard, posting in of_day.items()})
         for day, of_day in zip(days, postings, strict=True)

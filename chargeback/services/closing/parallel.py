@@ -1,8 +1,9 @@
 """Runs many small pieces of work on a store, some at a time."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
+
+from chargeback.services.running.together import together
 
 T = TypeVar("T")
 
@@ -15,10 +16,4 @@ async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, 
         for item in waiting:
             await work(item)
 
-    takers = [asyncio.ensure_future(take()) for _ in range(at_once)]
-    try:
-        await asyncio.gather(*takers)
-    finally:
-        for taker in takers:
-            taker.cancel()
-        await asyncio.gather(*takers, return_exceptions=True)
+    await together(*(take() for _ in range(at_once)))

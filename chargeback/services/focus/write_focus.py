@@ -25,6 +25,7 @@ from chargeback.services.focus.focus_rows import focus_rows
 from chargeback.services.publishing.files import CSV, JSON, Files, whole
 from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
+from chargeback.services.running.together import together
 
 _LINES = 4_000
 _WAITING = 2
@@ -62,12 +63,7 @@ async def write_focus(tables: PeriodTables, files: Files, progress: Progress) ->
         version: asyncio.create_task(files.write(focus_path(period, version), CSV, _from(queue, making)))
         for version, queue in pieces.items()
     }
-    try:
-        await asyncio.gather(making, *writing.values())
-    finally:
-        for task in (making, *writing.values()):
-            task.cancel()
-        await asyncio.gather(making, *writing.values(), return_exceptions=True)
+    await together(making, *writing.values())
     for version, task in writing.items():
         content = _metadata(version, tables.frame.issuer.name, period, task.result())
         await files.write(focus_metadata_path(period, version), JSON, whole(0, content))

@@ -1,6 +1,5 @@
 """Reads the exact spend of each cost centre on each date of the books, from the summaries of the days."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from chargeback.domain.time.months import Month, dates_of, month_of
 from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Document
+from chargeback.services.running.together import together
 
 _WITHOUT_COST = (LineState.UNPRICED, LineState.UNSETTLED)
 
@@ -208,7 +208,7 @@ async def read_history(books: Books, first: BookDate, last: BookDate) -> History
     days = days_between(shifted(utc_namesake(first), -1), shifted(utc_namesake(last), 1))
     history = History(first, last)
     for index in range(0, len(days), _READ_AT_ONCE):
-        found = await asyncio.gather(*(books.summary(day) for day in days[index : index + _READ_AT_ONCE]))
+        found = await together(*(books.summary(day) for day in days[index : index + _READ_AT_ONCE]))
         for known in found:
             if known is not None:
                 history.add(known[0])

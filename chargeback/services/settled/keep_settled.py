@@ -1,6 +1,5 @@
 """Brings the files of settled days and months up to the books: missing, outdated and damaged ones are written again."""
 
-import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from chargeback.services.ports.control import Control
 from chargeback.services.ports.settled import SettledFiles
 from chargeback.services.running.bulkheads import do_each, reason_of
 from chargeback.services.running.set_aside import SetAside, Stage
+from chargeback.services.running.together import together
 from chargeback.services.settled.pointer import Pointer, current_pointer
 from chargeback.services.settled.settle_day import settle_day
 from chargeback.services.settled.settle_month import settle_month
@@ -77,7 +77,7 @@ class SettledUpkeep:
         found: list[Pointer | None] = []
         for first in range(0, len(days), _ASKED_AT_ONCE):
             some = days[first : first + _ASKED_AT_ONCE]
-            found += await asyncio.gather(*(current_pointer(self.books, day) for day in some))
+            found += await together(*(current_pointer(self.books, day) for day in some))
         return {
             day: pointer if pointer and tokens.get(pointer.path) == pointer.token else None
             for day, pointer in zip(days, found, strict=True)

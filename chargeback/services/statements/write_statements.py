@@ -23,6 +23,7 @@ from chargeback.domain.time.months import Month
 from chargeback.services.publishing.files import CSV, HTML, Files
 from chargeback.services.publishing.period_tables import PeriodFrame, PeriodTables
 from chargeback.services.running.progress import Progress
+from chargeback.services.running.together import together
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.running.worker_processes import worker_pool
 from chargeback.services.statements.draw_statements import CentreBatch, Drawn, draw_statements, is_large
@@ -185,12 +186,7 @@ async def _upload(drawn: Sequence[Drawn], period: Month, files: Files) -> None:
                 await files.write(statement_path(each.path, period, "csv"), CSV, _pieces(each.csv, each.rows))
             await files.write(statement_path(each.path, period, "html"), HTML, _pieces(each.html, 0))
 
-    uploads = [asyncio.ensure_future(upload()) for _ in range(_UPLOADS)]
-    try:
-        await asyncio.gather(*uploads)
-    finally:
-        for each in uploads:
-            each.cancel()
+    await together(*(upload() for _ in range(_UPLOADS)))
 
 
 async def _pieces(path: Path, rows: int) -> AsyncIterator[tuple[int, bytes]]:

@@ -1,6 +1,5 @@
 """Audits a day: recounts it from the ledger alone, compares it with the books, and corrects the books."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ from chargeback.services.ports.ledger import Ledger
 from chargeback.services.ports.settled import SettledFiles
 from chargeback.services.running.bulkheads import do_each, say_nothing
 from chargeback.services.running.set_aside import SetAside, Stage
+from chargeback.services.running.together import together
 from chargeback.services.settled.keep_settled import SettledUpkeep
 from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, AuditResults
 from chargeback.services.usage.ingest import is_open, open_days
@@ -155,7 +155,7 @@ class Auditor:
 
     async def _posted(self, days: Sequence[UtcDay]) -> set[UtcDay]:
         """The days among these that have ever been posted."""
-        found = await asyncio.gather(*(self._books.postings(day) for day in days))
+        found = await together(*(self._books.postings(day) for day in days))
         return {day for day, postings in zip(days, found, strict=True) if postings}
 
     async def is_whole(self, day: UtcDay) -> bool:
@@ -338,7 +338,7 @@ class Auditor:
             except RecordsRefused as error:
                 drift.faults |= error.refused
 
-        await asyncio.gather(*(write(shard, records) for shard, records in writes.items()))
+        await together(*(write(shard, records) for shard, records in writes.items()))
         for line_id in drift.faults:
             drift.records.pop(line_id, None)
 

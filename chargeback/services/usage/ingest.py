@@ -18,6 +18,7 @@ from chargeback.domain.time.days import UtcDay, days_between, shifted, utc_day
 from chargeback.log_line import log_line
 from chargeback.services.ports.counter import Counter
 from chargeback.services.ports.ledger import Ledger, Quarantine, Rejected
+from chargeback.services.running.together import together
 from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.index_objects import ObjectIndex
 from chargeback.services.usage.neighbours import MARGIN_HOURS, by_first_day
@@ -102,7 +103,7 @@ class Ingest:
         if rejected:
             await self._quarantine.put(rejected, arrived or utc_day(now))
         days = await by_first_day(self._counter, days, partial(is_open, now=now))
-        flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
+        flags = await together(*(self._take(day, events, now) for day, events in days.items()))
         counted = sum(flag for of_day, _ in flags for flag in of_day)
         late = sum(len(of_day) for of_day, is_late in flags if is_late)
         ingested = Ingested(

@@ -25,6 +25,7 @@ from chargeback.services.ports.counter import CountedLine, CountedSpend, Counter
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.running.bulkheads import do_each, say_nothing
 from chargeback.services.running.set_aside import SetAside, Stage
+from chargeback.services.running.together import together
 from chargeback.services.usage.audit_results import AuditResult, AuditResults
 from chargeback.services.usage.estimate_spend import SpendEstimator
 from chargeback.services.usage.ingest import open_days
@@ -152,7 +153,7 @@ class Poster:
         lines = len(changed.lines)
         sums = await begin_sums(self._books, day, scopes, fences, lines) if lines else None
         run = ShardPoster(self._counter, self._books, day, epoch, in_force, sums)
-        written = await asyncio.gather(
+        written = await together(
             *(run.post_shard(shard, lines, fences.get(shard), gone.get(shard, ())) for shard, lines in shards.items())
         )
         await self._set_aside.note(Stage.POST, day, run.refused)

@@ -1,6 +1,5 @@
 """Explore: any question to the costs, with its address as the question, its answer, and what leads further."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import partial
@@ -15,6 +14,7 @@ from chargeback.api.costs.names import DimensionName
 from chargeback.api.costs.rows import CostPage
 from chargeback.domain.costs.cost_query import MOST_ROWS_OF_PAGE
 from chargeback.domain.time.days import BookDate
+from chargeback.services.running.together import together
 from chargeback.web.api_client import ApiRefused
 from chargeback.web.pages.compared import compared, movers_by, named_mover, reasons
 from chargeback.web.pages.cost_charts import draw_costs
@@ -134,7 +134,7 @@ async def _answered(visit: Visit, view: CostView, today: BookDate) -> Mapping[st
 async def _rows_and_totals(visit: Visit, view: CostView) -> tuple[CostPage, CostPage]:
     """A page of rows and the sums of all of them, from the same books."""
     for _ in range(_ATTEMPTS):
-        rows, totals = await asyncio.gather(
+        rows, totals = await together(
             visit.api.ask(view.path, CostPage, view.page_asked()),
             visit.api.ask("/costs/summary", CostPage, view.span_and_filters()),
         )

@@ -1,6 +1,5 @@
 """Months: how far each is, what stands in the way of closing it, its files, its corrections and its invoice."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -24,6 +23,7 @@ from chargeback.domain.access.permissions import Permission, refusal
 from chargeback.domain.access.requester import recorded_name
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.time.months import Month, dates_of
+from chargeback.services.running.together import together
 from chargeback.services.statements.print_dates import month_name
 from chargeback.web.month_words import acts_now, help_with, may_change, said_state
 from chargeback.web.operation_words import shown_operation
@@ -71,7 +71,7 @@ async def _all(visit: Visit) -> Page:
     ended = [each for each in months if each.state != PeriodState.CLOSED and each.ends <= now]
     waiting = ended[-_MOST_LOOKED_AT:]  # the others wait for these, whatever else they wait for
     found = await parts(**_sums(visit, months), **({"files": files_for(visit, Month(last.period))} if last else {}))
-    obstacles = await asyncio.gather(*(part(_obstacles(visit, each.period)) for each in waiting))
+    obstacles = await together(*(part(_obstacles(visit, each.period)) for each in waiting))
     files: Part[FileAnswers] = found.get("files", Part(None))
     return Page(
         "months.html.j2",

@@ -1,6 +1,5 @@
 """My usage: what somebody used themselves, under which identity it counts, and what limits their calls."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +11,7 @@ from chargeback.api.costs.own_usage import WhoAnswer
 from chargeback.api.costs.rows import CostPage, CostRowAnswer
 from chargeback.domain.reports.figures import Share
 from chargeback.domain.time.months import Month, dates_of, months_between
+from chargeback.services.running.together import together
 from chargeback.services.statements.tabulate_days import DayTable
 from chargeback.web.api_client import ApiClient
 from chargeback.web.figures import days_of, shares_of, sum_of
@@ -48,7 +48,7 @@ async def _my_usage(site: Pages, visit: Visit) -> Page:
     months = api.ask(_PATH, CostPage, _last_year(choice) | {"granularity": "month", "maxpagesize": _ALL})
     summary = await part(api.ask(_PATH, CostPage, choice.span))
     rows = summary.value.value if summary.value else []
-    beside, *figures = await asyncio.gather(
+    beside, *figures = await together(
         parts(
             me=api.ask("/me", WhoAnswer),
             months=months,

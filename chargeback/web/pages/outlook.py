@@ -1,12 +1,12 @@
 """Asks what a month will end with, and when the budgets of a cost centre will be used up."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chargeback.api.budgets.predictions import BudgetPrediction, BudgetPredictions
 from chargeback.api.outlook.forecasts import ForecastAnswer
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Method
+from chargeback.services.running.together import together
 from chargeback.web.api_client import ApiClient
 from chargeback.web.pages.budgets_of import BudgetInForce, budgets_of_centre
 from chargeback.web.pages.month_of_centre import MonthOfCentre
@@ -48,7 +48,7 @@ async def month_outlook(api: ApiClient, about: MonthOfCentre) -> MonthOutlook:
     if not about.choice.is_under_way:
         found = await api.ask("/forecast", ForecastAnswer, asked)
         return MonthOutlook(found.forecasts, (), found.budgets)
-    found, budgets = await asyncio.gather(api.ask("/forecast", ForecastAnswer, asked), _predicted(api, about))
+    found, budgets = await together(api.ask("/forecast", ForecastAnswer, asked), _predicted(api, about))
     return MonthOutlook(found.forecasts, budgets, ())
 
 

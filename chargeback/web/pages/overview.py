@@ -3,7 +3,6 @@
 What may take longer than a page, the forecast, is a page of its own, which the overview brings in afterwards.
 """
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from chargeback.api.costs.rows import CostPage, CostRowAnswer
+from chargeback.services.running.together import together
 from chargeback.web.api_client import ApiRefused
 from chargeback.web.figures import sum_of
 from chargeback.web.pages.budgets_of import budgets_of_centre
@@ -36,7 +36,7 @@ async def _overview(site: Pages, visit: Visit) -> Page:
     about = await month_of_centre(site, visit)
     summary, kinds = await _summary(visit, about)
     rows = _main_currency_first(about, summary.value.value if summary.value else [])
-    beside, *figures = await asyncio.gather(
+    beside, *figures = await together(
         parts(**_beside(visit, about)), *(currency_figures(visit.api, about, row, kinds) for row in rows)
     )
     values: dict[str, Any] = {
@@ -70,7 +70,7 @@ async def _summary(visit: Visit, about: MonthOfCentre) -> tuple[Part[CostPage], 
     asked = visit.api.ask("/costs/summary", CostPage, about.asked)
     by_kind = visit.api.ask("/costs/breakdown", CostPage, about.asked | {"groupBy": "kind"})
     try:
-        summary, kinds = await asyncio.gather(asked, by_kind)
+        summary, kinds = await together(asked, by_kind)
     except ApiRefused as error:
         if error.status < 500:
             raise

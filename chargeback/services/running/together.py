@@ -1,0 +1,49 @@
+"""Waits for several pieces of work at the same time, and leaves none of them behind."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar, overload
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+
+
+@overload
+async def together(first: Awaitable[A], second: Awaitable[B], /) -> tuple[A, B]: ...
+@overload
+async def together(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C], /) -> tuple[A, B, C]: ...
+@overload
+async def together(
+    first: Awaitable[A], second: Awaitable[B], third: Awaitable[C], fourth: Awaitable[D], fifth: Awaitable[E], /
+) -> tuple[A, B, C, D, E]: ...
+@overload
+async def together(*works: Awaitable[A]) -> list[A]: ...
+async def together(*works: Awaitable[object]) -> object:
+    """What each gives, in their order.
+
+    The first failure ends the others, and is raised once they have ended; it is the same where this is cancelled.
+    `asyncio.gather` returns while others go on, and they open connections again that were closed meanwhile.
+    """
+    tasks = [asyncio.ensure_future(each) for each in works]
+    if not tasks:
+        return []
+    try:
+        done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    except asyncio.CancelledError:
+        await _end(tasks)
+        raise
+    await _end(others)
+    # Only the first failure is done by now, unless several came at once.
+    for task in tasks:
+        if task in done:
+            task.result()
+    return [task.result() for task in tasks]
+
+
+async def _end(tasks: Iterable[asyncio.Future[object]]) -> None:
+    for each in tasks:
+        each.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
