@@ -4,7 +4,10 @@ The same documents are stored as JSON, so that a month can be rated again with t
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
+
+import msgspec
 
 from chargeback.adapters.config.adjustments import AGREED_SECTIONS, unknown_payers
 from chargeback.adapters.config.books import calendar_of
@@ -33,6 +36,9 @@ OPTIONAL_FILES = (
     ACCESS_FILE,
 )
 """Files that may be absent, as in versions that were applied before they existed; then a default holds."""
+
+_DECIDING = (*FILES, "dated-deployments.yaml", "books.yaml")
+"""The files that a catalogue depends on."""
 
 
 def load_catalogue(folder: Path) -> Catalogue:
@@ -85,7 +91,14 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
 
     `thorough` adds the checks that only files must pass: what is stored was in force and has to stay readable.
     """
-    faults: dict[str, list[str]] = {name: [] for name in (*FILES, "dated-deployments.yaml", "books.yaml")}
+    return _built(msgspec.json.encode({name: documents.get(name) for name in _DECIDING}), thorough=thorough)
+
+
+@lru_cache(maxsize=8)
+def _built(content: bytes, *, thorough: bool) -> Catalogue:
+    """Kept, as the files at the start, their stored version and one that is compared mostly say the same."""
+    documents = msgspec.json.decode(content)
+    faults: dict[str, list[str]] = {name: [] for name in _DECIDING}
     of_card, of_map, of_centres, of_dated, of_books = faults.values()
     calendar = calendar_of(documents.get("books.yaml"), of_books)
     card = rate_card(documents.get(CARD), of_card, calendar, thorough=thorough)

@@ -62,27 +62,36 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _StrictLoader.const
 def read(path: Path) -> dict[str, object]:
     """The file's content with JSON types only (a date becomes its ISO text); raises `InvalidConfig`."""
     try:
-        # A safe loader with one more check.
-        content = yaml.load(path.read_bytes(), _StrictLoader)  # noqa: S506
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InvalidConfig([f"{path.name}: there is no such file in {path.parent}"]) from None
+    document: dict[str, object] = msgspec.json.decode(_as_json(path.name, content))
+    return document
+
+
+@lru_cache(maxsize=64)
+def _as_json(name: str, text: bytes) -> bytes:
+    """The text of a file as JSON; kept, as the prices, the terms and the version in force each read the same files."""
+    try:
+        # A safe loader with one more check.
+        content = yaml.load(text, _StrictLoader)  # noqa: S506
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidConfig([f"{path.name}:{line}: {error.problem}"]) from error
+        raise InvalidConfig([f"{name}:{line}: {error.problem}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidConfig([f"{path.name}: {' '.join(str(error).split())}"]) from error
+        raise InvalidConfig([f"{name}: {' '.join(str(error).split())}"]) from error
     except RecursionError:
-        raise InvalidConfig([f"{path.name}: is nested too deeply"]) from None
+        raise InvalidConfig([f"{name}: is nested too deeply"]) from None
     if not isinstance(content, dict):
-        raise InvalidConfig([f"{path.name}: expected a mapping at the top"])
+        raise InvalidConfig([f"{name}: expected a mapping at the top"])
     try:
-        document: dict[str, object] = msgspec.to_builtins(content, str_keys=True)
+        document = msgspec.json.encode(msgspec.to_builtins(content, str_keys=True))
         # A string that no store takes is better refused here than when it is applied.
-        msgspec.json.encode(document).decode()
+        document.decode()
     except RecursionError:
-        raise InvalidConfig([f"{path.name}: is nested too deeply, or holds itself"]) from None
+        raise InvalidConfig([f"{name}: is nested too deeply, or holds itself"]) from None
     except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidConfig([f"{path.name}: {error}"]) from error
+        raise InvalidConfig([f"{name}: {error}"]) from error
     return document
 
 

@@ -75,6 +75,18 @@ def test_a_catalogue_stored_as_json_is_the_same_catalogue(folder: Path) -> None:
     assert from_documents(json.loads(stored)).digest == load_catalogue(folder).digest
 
 
+def test_what_one_reader_changes_in_the_documents_nobody_else_finds(folder: Path) -> None:
+    before, untouched = load_catalogue(folder), to_documents(folder)
+    changed = to_documents(folder)
+    changed["rate-card.yaml"]["prices"][0]["perMillion"]["input_tokens"] = "3"  # type: ignore[index]
+    other = from_documents(changed)
+    path_of(folder, "rate-card.yaml").write_text(CARD.replace('"2.50"', '"4"'))
+
+    assert to_documents(folder) != untouched != changed
+    assert len({before.digest, other.digest, load_catalogue(folder).digest}) == 3
+    assert from_documents(untouched).digest == before.digest
+
+
 def test_layout_and_comments_do_not_change_the_digest(folder: Path) -> None:
     before = load_catalogue(folder).digest
     path_of(folder, "rate-card.yaml").write_text(
