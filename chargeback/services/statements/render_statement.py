@@ -119,6 +119,7 @@ def _template(places: int, currency: str) -> jinja2.Template:
         "css_text": css_text,
         "month": month_name,
         "short_month": short_month,
+        "total": total,
     }
     environment.globals |= {"percent": percent, "svg": Markup, "label": label, "isolated": isolated}
     environment.globals |= {"meter_name": sku_meter, "price_unit": price_unit}

@@ -87,6 +87,13 @@ async def test_a_part_that_begins_or_ends_says_so(tmp_path: Path) -> None:
     assert "old: it was not charged to you this month." in found.text
 
 
+async def test_a_part_that_ended_with_nothing_in_its_place_adds_up_to_nothing(tmp_path: Path) -> None:
+    found = await page(tmp_path, [row()], previous=[capacity("1", 1, 1, shared_cost="old")])
+
+    assert "old: it was not charged to you this month." in found.text
+    assert found.tables["shared"][-1] == ["All shared costs of March 2026", "0.000000"]
+
+
 async def test_a_part_that_is_no_round_percentage_has_its_exact_ratio_and_the_sum_is_this_months(
     tmp_path: Path,
 ) -> None:
