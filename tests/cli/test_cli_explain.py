@@ -45,5 +45,5 @@ def test_a_charge_whose_event_the_ledger_lost_is_a_finding(
     printed = json.loads(capsys.readouterr().out)["charge"]["disagreements"]
 
     assert told.value.exit_code == ExitCode.FINDINGS
-    assert f"run `audit --day {DAY}`" in text
-    assert [each.endswith(f"run `audit --day {DAY}`") for each in printed] == [True]
+    assert f"run `chargeback audit --day {DAY}`" in text
+    assert [each.endswith(f"run `chargeback audit --day {DAY}`") for each in printed] == [True]

@@ -55,7 +55,7 @@ def test_a_refusal_names_every_reason_and_what_to_do(months: None) -> None:
     assert f"{LAST} cannot be approved:" in unasked
     assert "books.yaml asks for no approval of it" in unasked
     assert f"{FIRST} is the oldest open period" in unasked
-    assert f"it has no draft: `publish {LAST}`" in unasked
+    assert f"it has no draft: `chargeback publish {LAST}`" in unasked
     assert "nobody has approved it" in nothing
 
 

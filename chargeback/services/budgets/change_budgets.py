@@ -119,7 +119,9 @@ class ChangeBudgets:
         return record
 
 
-_IN_FILES = "{} is a budget of budgets.yaml: change it there and `config apply`, or override its limit for some time"
+_IN_FILES = (
+    "{} is a budget of budgets.yaml: change it there and `chargeback config apply`, or override its limit for some time"
+)
 
 
 def _unless_newer(tag: str | None, asking: BudgetChanger) -> Callable[[BudgetRecord], None]:

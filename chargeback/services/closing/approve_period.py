@@ -110,13 +110,13 @@ class Approver:
         if now < (ends := calendar.bounds(period)[1]):
             faults.append(f"it ends at {ends:%Y-%m-%d %H:%M} UTC; until then its draft is not complete")
         if days := sorted(await self.auditor.marks(calendar.utc_days(period))):
-            faults.append(f"days wait for an audit: {', '.join(days)}; {AUDIT}, then `publish {period}`")
+            faults.append(f"days wait for an audit: {', '.join(days)}; {AUDIT}, then `chargeback publish {period}`")
         if (oldest := (await self.periods.open_periods(now, calendar))[0]) != period:
             faults.append(f"{oldest} is the oldest open period, and only that one carries every correction")
         return faults
 
     async def _not_this_draft(self, made: Manifest | None, period: Month, version: Version) -> list[str]:
-        publish_it = f"`publish {period}`, then look at it again"
+        publish_it = f"`chargeback publish {period}`, then look at it again"
         if made is None:
             return [f"it has no draft: {publish_it}"]
         trued_up = await true_up_costs(self.periods.control, period, version.terms, version.catalogue.calendar)

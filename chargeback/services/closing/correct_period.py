@@ -97,7 +97,7 @@ def refuse_reopening(period: BillingPeriod) -> PeriodClosed:
     return PeriodClosed(
         f"{period.month} was closed at {closed.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {closed.by} and cannot be"
         " reopened: its files are what was billed. Late usage becomes a correction in the oldest open period by"
-        " itself. For a wrong price, deployment or rule: correct config/, `config apply`, then"
-        f" `periods correct {period.month} --reason TEXT`; the differences become corrections in the oldest"
+        " itself. For a wrong price, deployment or rule: correct config/, `chargeback config apply`, then"
+        f" `chargeback periods correct {period.month} --reason TEXT`; the differences become corrections in the oldest"
         " open period"
     )

@@ -39,7 +39,7 @@ def expired_promises(expired: Expired, currency: str) -> list[Excess]:
             ObstacleKind.PROMISE,
             f"{to_text(expired.cost)} {currency} were rated after what the provider promised had ended:"
             f" {expired.named}",
-            "read the prices again, then end their entries or move promisedUntil, and `config apply`",
+            "read the prices again, then end their entries or move promisedUntil, and `chargeback config apply`",
             {f"promised {price_id}": rows for price_id, rows in sorted(expired.rows.items())},
         )
     ]

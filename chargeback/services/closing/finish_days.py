@@ -237,7 +237,7 @@ def _is_of_the_books(left: Left) -> bool:
 
 
 def _left(kind: ObstacleKind, fact: str, parts: Mapping[str, int]) -> Excess:
-    return Excess(kind, fact, "see `set-aside`; run `audit --day …` after the repair", parts)
+    return Excess(kind, fact, "see `chargeback set-aside`; run `chargeback audit --day …` after the repair", parts)
 
 
 def old_exchange_rates(period: Month, version: Version) -> Iterator[Excess]:
@@ -249,7 +249,7 @@ def old_exchange_rates(period: Month, version: Version) -> Iterator[Excess]:
                 ObstacleKind.RATE,
                 f"the exchange rate from {rate.from_currency} to {rate.to_currency} is from {rate.date},"
                 f" {age.days} days before the month's end; allowed are {terms.closing.rate_age.days}",
-                "add the month's rate to books.yaml, then `config apply`",
+                "add the month's rate to books.yaml, then `chargeback config apply`",
                 {f"rate {rate.from_currency} {rate.to_currency} {rate.date}": 1},
             )
 

@@ -16,7 +16,7 @@ from chargeback.services.ports.control import Control
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps
 
-_AGAIN = "run `reconcile {} --true-up`, or see why they differ"
+_AGAIN = "run `chargeback reconcile {} --true-up`, or see why they differ"
 
 
 async def against_invoice(
@@ -32,7 +32,7 @@ async def against_invoice(
             Excess(
                 ObstacleKind.INVOICE,
                 f"its invoice is not complete: {_why(compared)}",
-                f"wait {rules.lag_hours} hours after its end for the export, then `reconcile {period}`",
+                f"wait {rules.lag_hours} hours after its end for the export, then `chargeback reconcile {period}`",
                 {"invoice": 1},
             )
         ]

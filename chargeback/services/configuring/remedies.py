@@ -43,4 +43,4 @@ def late_faults(closed: Mapping[Month, Terms], being_closed: Mapping[Month, Term
 def kept_rates(closed: Mapping[Month, Sequence[ExchangeRate]], old: Terms, new: Terms) -> Iterator[str]:
     """Closed periods (period → its rates) that keep their exchange rates, and how to bill the difference."""
     for period, fact in keep_their_rates(closed, old, new):
-        yield f"{fact}; `periods correct {period}` bills the difference"
+        yield f"{fact}; `chargeback periods correct {period}` bills the difference"

@@ -45,7 +45,7 @@ async def explain_records(
         if not agrees:
             disagreements.append(
                 f"the ledger has {trace.quantity} {meter} in {trace.count} events for line {record.record_id} of"
-                f" {record.day}, the books have {charge.quantity}: run `audit --day {record.day}`"
+                f" {record.day}, the books have {charge.quantity}: run `chargeback audit --day {record.day}`"
             )
     if booked != row["quantity"]:
         disagreements.append(

@@ -71,7 +71,7 @@ class Accruals:
         """
         known, _ = await PeriodDocuments(self.control).get(period)
         if known.state is PeriodState.CLOSED:
-            raise PeriodClosed(f"{period} is closed: `postings make {period}` makes its documents")
+            raise PeriodClosed(f"{period} is closed: `chargeback postings make {period}` makes its documents")
         version = await self.catalogues.version()
         date_ = _date(period, until, version.catalogue.calendar, now)
         charges = await sum_charges(period, self.reports)
@@ -105,7 +105,8 @@ class Accruals:
         if newer := [day for day, counts in audited.items() if counts != draft.lineage.get(day)]:
             period = draft.billing_period
             raise ChargebackError(
-                f"the draft of {period} is older than the audit of {', '.join(newer)}: `publish {period}` first"
+                f"the draft of {period} is older than the audit of {', '.join(newer)}:"
+                f" `chargeback publish {period}` first"
             )
 
     async def _keep(self, made: JournalRecord, content: bytes) -> tuple[JournalRecord, bytes]:

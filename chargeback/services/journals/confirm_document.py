@@ -47,4 +47,6 @@ async def _journal_of(records: JournalRecords, document: str) -> str:
             if each.type is EntryType.CARRY:
                 raise ChargebackError(f"{document} says what waits for the next month; no ERP posts it")
             return record.name
-    raise ChargebackError(f"no journal has a document {document!r}: `postings show PERIOD` lists those of a month")
+    raise ChargebackError(
+        f"no journal has a document {document!r}: `chargeback postings show PERIOD` lists those of a month"
+    )

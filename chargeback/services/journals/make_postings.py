@@ -44,7 +44,9 @@ from chargeback.services.publishing.files import CSV
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 4
-REMEDY = "Nothing was posted. Add the entries to posting.yaml, `config apply`, then `postings make {}`"
+REMEDY = (
+    "Nothing was posted. Add the entries to posting.yaml, `chargeback config apply`, then `chargeback postings make {}`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +194,13 @@ class JournalMaker:
 def _require_closed(known: BillingPeriod) -> None:
     if known.state is not PeriodState.CLOSED:
         raise ChargebackError(
-            f"{known.month} is {known.state}: only closed months are posted; `postings accrue {known.month}` makes its"
-            " accrual"
+            f"{known.month} is {known.state}: only closed months are posted;"
+            f" `chargeback postings accrue {known.month}` makes its accrual"
         )
     if not known.is_filed:
         raise ChargebackError(
-            f"{known.month} is closed, and its files are still on their way: `periods close {known.month}` finishes"
-            " that"
+            f"{known.month} is closed, and its files are still on their way:"
+            f" `chargeback periods close {known.month}` finishes that"
         )
 
 

@@ -120,7 +120,7 @@ class Planner:
     async def _posted(self, period: Month) -> Sums:
         record, _ = await JournalRecords(self.control).get(period)
         if record is None or not record.is_filed:
-            raise ChargebackError(f"{period} is closed and has no journal: `postings make {period}` first")
+            raise ChargebackError(f"{period} is closed and has no journal: `chargeback postings make {period}` first")
         return plan_sums(
             ((line.company, line.object, line.account, line.currency), line.amount)
             for line in await self.journals.lines(record)

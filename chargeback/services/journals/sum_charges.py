@@ -51,7 +51,7 @@ async def sum_charges(period: Month, reports: Reports) -> PeriodCharges:
     """The charges of the files in a store. Raises `InconsistentFile` where they are not the totals of the manifest."""
     path = manifest_path(period)
     if path not in await reports.paths(path):
-        raise ChargebackError(f"{period} was never published: run `publish {period}` first")
+        raise ChargebackError(f"{period} was never published: run `chargeback publish {period}` first")
     content = b"".join([piece async for piece in reports.read(path)])
     manifest = msgspec.json.decode(content, type=Manifest)
     with work_folder("journal") as name:

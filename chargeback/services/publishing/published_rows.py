@@ -38,9 +38,10 @@ class Published:
         name = charges_path(period)
         if name not in await store.paths(name):
             raise Conflict(
-                f"{period} is closed, and its files are still on their way: `periods close {period}` finishes that"
+                f"{period} is closed, and its files are still on their way:"
+                f" `chargeback periods close {period}` finishes that"
                 if is_closed
-                else f"{period} was never published: run `publish {period}` first"
+                else f"{period} was never published: run `chargeback publish {period}` first"
             )
         local = folder / f"{period}.parquet"
         with local.open("wb") as file:

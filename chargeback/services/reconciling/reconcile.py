@@ -99,9 +99,9 @@ class Reconciled:
         return [
             f"{to_text(Decimal(number))} {what}"
             for number, what in (
-                (unsettled, "calls wait for their tokens: run `settle`"),
-                (unpriced, "units have no price: add it, `config apply`"),
-                (estimated, "units are estimates: run `settle`"),
+                (unsettled, "calls wait for their tokens: run `chargeback settle`"),
+                (unpriced, "units have no price: add it, `chargeback config apply`"),
+                (estimated, "units are estimates: run `chargeback settle`"),
             )
             if number
         ]

@@ -133,7 +133,10 @@ class Settler:
                 calls = list(_readable(work.run, scope.day, raw_events))
                 await work.run.attempt(f"pending calls of {scope.day}", self._complete(work, calls))
             for caller, calls_beyond in (await known.beyond()).items():
-                reason = f"{calls_beyond} calls beyond those that Redis keeps of a caller: `settle --day {scope.day}`"
+                reason = (
+                    f"{calls_beyond} calls beyond those that Redis keeps of a caller:"
+                    f" `chargeback settle --day {scope.day}`"
+                )
                 work.run.leave_out(scope.day, f"waiting calls of {caller or 'nobody'}", reason)
 
     def _known(self, work: "_Work", day: UtcDay) -> AbstractAsyncContextManager[KnownDay | None]:

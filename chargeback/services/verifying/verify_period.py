@@ -136,7 +136,7 @@ class Verifier:
         if self.journal is None or (path not in present and not self.journal):
             return
         if path not in present:
-            found.found(path, "is missing; `postings make` writes the same one again")
+            found.found(path, "is missing; `chargeback postings make` writes the same one again")
         elif not self.journal:
             found.found(path, "was inserted: no journal of the period is on record")
         elif (digest := sha256(await content_of(self.closed, path)).hexdigest()) != self.journal:

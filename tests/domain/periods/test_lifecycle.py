@@ -23,7 +23,7 @@ from chargeback.domain.periods.lifecycle import (
 
 ENDS = datetime(2026, 4, 1, tzinfo=UTC)
 GRACE_ENDS = ENDS + timedelta(hours=72)
-AUDIT = "run `audit --day …` and see why"
+AUDIT = "run `chargeback audit --day …` and see why"
 STATUS = ClosingStatus("2026-03", ENDS, GRACE_ENDS, oldest="2026-03")
 BEGAN = PeriodChange("closing", GRACE_ENDS, "ann")
 ENDED = PeriodChange("closed", GRACE_ENDS, "ann", version="v1")
@@ -111,7 +111,7 @@ def test_every_reason_is_named_at_once() -> None:
     assert reasons == [
         "it ends at 2026-04-01 00:00 UTC; until then it is open",
         "2026-02 is not closed yet, and periods close in order: close 2026-02 first",
-        "not audited since it ended: 2026-03-04, 2026-03-05; run `audit --day …` and see why",
+        "not audited since it ended: 2026-03-04, 2026-03-05; run `chargeback audit --day …` and see why",
     ]
 
 

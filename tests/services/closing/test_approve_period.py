@@ -70,7 +70,7 @@ async def test_nobody_closes_what_nobody_approved_and_no_override_helps() -> Non
     with pytest.raises(ClosingRefused, match="nobody has approved it") as caught:
         await in_memory.close(MARCH, AFTER_GRACE, "ann", "year's end")
 
-    assert reason.startswith("nobody has approved it; look at its draft, then `periods approve 2026-03`")
+    assert reason.startswith("nobody has approved it; look at its draft, then `chargeback periods approve 2026-03`")
     assert "--override" not in str(caught.value)
     (told,) = refused_sightings([caught.value], {MARCH: AFTER_GRACE}, "")
     assert "nobody has approved it" in told.facts.figures[0].value
@@ -181,7 +181,7 @@ async def test_an_old_draft_is_not_approved() -> None:
         await approver(in_memory).approve(MARCH, "kim", AFTER_GRACE)
 
     await in_memory.reports.remove(f"{MARCH}/manifest.json")
-    with pytest.raises(ApprovalRefused, match="it has no draft: `publish 2026-03`"):
+    with pytest.raises(ApprovalRefused, match="it has no draft: `chargeback publish 2026-03`"):
         await approver(in_memory).approve(MARCH, "kim", AFTER_GRACE)
 
 

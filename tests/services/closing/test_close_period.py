@@ -129,9 +129,9 @@ async def test_what_cannot_be_billed_exactly_keeps_a_period_open_and_every_reaso
 
     assert refused.value.reasons == [
         "1 of 9 requests (11.111 %) is unsettled: calls whose usage is not known; allowed are 0 %;"
-        " run `settle`, and see why the gateway's log has no counts",
+        " run `chargeback settle`, and see why the gateway's log has no counts",
         "2 of 9 requests (22.222 %) are unpriced: gpt-4o (gpt-4o-2024-11-20): 1 rows; allowed are 0 %;"
-        " add the prices or deployments to config/, then `config apply`",
+        " add the prices or deployments to config/, then `chargeback config apply`",
     ]
     assert "--override --reason TEXT" in str(refused.value)
     assert (await in_memory.periods.get("2026-03"))[0].state is PeriodState.OPEN
@@ -169,7 +169,7 @@ async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_ca
 
     assert refused.value.reasons == [
         "what is unpriced is worth about 10,000.00 USD; allowed are 10 USD;"
-        " add the prices or deployments to config/, then `config apply`"
+        " add the prices or deployments to config/, then `chargeback config apply`"
     ]
     in_memory.catalogues.settled_by = Terms(closing=replace(tolerant, unpriced_amount=Decimal(10_000)))
     assert (await in_memory.close("2026-03", AFTER_GRACE)).state is PeriodState.CLOSED

@@ -247,7 +247,7 @@ async def test_an_exchange_rate_that_comes_after_closing_says_how_the_closed_mon
 
     assert brought.terms[-1] == (
         "exchange rate USD/EUR of 2026-03-31: 2026-03 is closed and keeps that of 2026-02-28;"
-        " `periods correct 2026-03` bills the difference"
+        " `chargeback periods correct 2026-03` bills the difference"
     )
     in_memory.catalogues.settled_by = both
     assert (await correct(in_memory)).rates == (of_march,)

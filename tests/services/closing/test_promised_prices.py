@@ -48,7 +48,7 @@ async def test_usage_after_the_promise_keeps_the_month_open_until_somebody_overr
     assert isinstance(refused, ClosingRefused)
     assert refused.reasons == [
         f"5 USD were rated after what the provider promised had ended: {CUT};"
-        " read the prices again, then end their entries or move promisedUntil, and `config apply`"
+        " read the prices again, then end their entries or move promisedUntil, and `chargeback config apply`"
     ]
     assert closed.history[-1].overridden[0].startswith("5 USD were rated after what the provider promised")
 

@@ -50,5 +50,5 @@ def test_a_closed_month_that_keeps_its_exchange_rate_is_told_with_how_to_correct
 
     assert list(kept_rates({"2026-03": [before]}, Terms(exchange_rates=[before]), new)) == [
         "exchange rate USD/EUR of 2026-03-31: 2026-03 is closed and keeps that of 2026-02-28;"
-        " `periods correct 2026-03` bills the difference"
+        " `chargeback periods correct 2026-03` bills the difference"
     ]

@@ -147,7 +147,7 @@ async def test_an_event_that_the_ledger_lost_is_said_loudly(published_product: P
 
     assert charge["disagreements"] == [
         f"the ledger has 1000 input_tokens in 1 events for line {charge['records'][0]['lineId']} of {DAY},"
-        f" the books have 1500: run `audit --day {DAY}`"
+        f" the books have 1500: run `chargeback audit --day {DAY}`"
     ]
     assert "!!" in text_of(await published_product.explanation(charge_id=charge["chargeId"]))
 

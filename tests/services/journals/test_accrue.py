@@ -97,7 +97,9 @@ async def test_a_draft_from_before_an_audit_of_these_dates_is_not_accrued(months
         counts = {"events": 1, "calls": 1, "duplicates": 0, "unreadable": 0}
         await audits.swap(AuditResult(day=UtcDay(day), at=APRIL_11.isoformat(), final=False, **counts), None)
 
-    with pytest.raises(ChargebackError, match="is older than the audit of 2026-04-08: `publish 2026-04` first"):
+    with pytest.raises(
+        ChargebackError, match="is older than the audit of 2026-04-08: `chargeback publish 2026-04` first"
+    ):
         await months.accruals.accrue(APRIL, None, APRIL_11)
     assert (await months.accruals.accrue(APRIL, BookDate("2026-04-07"), APRIL_11)).record.documents
 
@@ -105,7 +107,7 @@ async def test_a_draft_from_before_an_audit_of_these_dates_is_not_accrued(months
 async def test_a_closed_month_a_date_to_come_and_one_of_another_month_are_refused(months: ClosedMonths) -> None:
     await months.close(MARCH, [])
 
-    with pytest.raises(PeriodClosed, match="`postings make 2026-03`"):
+    with pytest.raises(PeriodClosed, match="`chargeback postings make 2026-03`"):
         await months.accruals.accrue(MARCH, None, APRIL_11)
     with pytest.raises(ChargebackError, match="the last date that is, is 2026-04-10"):
         await months.accruals.accrue(APRIL, "2026-04-11", APRIL_11)

@@ -199,7 +199,8 @@ async def test_a_centre_without_an_entry_stops_the_month_until_there_is_one(mont
     assert str(refused) == (
         "2026-03 cannot be posted:\n"
         "  - costCentres: no entry for 'research' or above it on 2026-03-10; it has 12.5 EUR\n"
-        "Nothing was posted. Add the entries to posting.yaml, `config apply`, then `postings make 2026-03`"
+        "Nothing was posted. Add the entries to posting.yaml, `chargeback config apply`,"
+        " then `chargeback postings make 2026-03`"
     )
     assert [each.period for each in later if isinstance(each, JournalRecord)] == [MARCH, APRIL]
 
@@ -242,7 +243,7 @@ async def test_what_cannot_be_posted_leaves_no_trace(terms: Terms) -> None:
 
 
 async def test_an_open_month_has_no_journal(months: ClosedMonths) -> None:
-    with pytest.raises(ChargebackError, match="only closed months are posted; `postings accrue 2026-04`"):
+    with pytest.raises(ChargebackError, match="only closed months are posted; `chargeback postings accrue 2026-04`"):
         await months.journals.make(APRIL, NOW)
 
 

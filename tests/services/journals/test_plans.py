@@ -111,7 +111,9 @@ async def test_a_closed_month_is_compared_by_its_journal(months: ClosedMonths) -
     plans = await planner(months, {})
     await Plans(months.control).keep(finance(("2000", "4711", "625100", "250"), period=MARCH))
     await months.close(MARCH, [charged("product/search", "240.004"), charged("product/web", "1")])
-    with pytest.raises(ChargebackError, match="2026-03 is closed and has no journal: `postings make 2026-03` first"):
+    with pytest.raises(
+        ChargebackError, match="2026-03 is closed and has no journal: `chargeback postings make 2026-03` first"
+    ):
         await plans.compare(MARCH, "", APRIL_16)
     await months.journals.make(MARCH, NOW)
 

@@ -55,7 +55,7 @@ async def test_a_month_does_not_close_by_itself_at_the_rate_of_the_month_before(
     assert isinstance(refused, ClosingRefused)
     assert refused.reasons == [
         "the exchange rate from USD to EUR is from 2026-02-28, 31 days before the month's end; allowed are 7;"
-        " add the month's rate to books.yaml, then `config apply`"
+        " add the month's rate to books.yaml, then `chargeback config apply`"
     ]
     closed = await in_memory.close("2026-03", APRIL_4)
     assert closed.history[-1].overridden[0].startswith("the exchange rate from USD to EUR is from 2026-02-28")

@@ -197,7 +197,7 @@ async def test_what_is_not_billed_yet_raises_no_warning(month: Month, caplog: py
 async def test_a_period_that_was_never_published_says_what_to_run(month: Month) -> None:
     month.invoice([exported()])
 
-    with pytest.raises(ChargebackError, match="2026-03 was never published: run `publish 2026-03` first"):
+    with pytest.raises(ChargebackError, match="2026-03 was never published: run `chargeback publish 2026-03` first"):
         await month.reconciled()
 
 

@@ -124,7 +124,7 @@ async def test_it_waits_for_calls_without_tokens_unless_somebody_says_why_not() 
     # Invoice 110, books 100 and ten calls that are worth the other 10.
     control = MemoryControl()
 
-    with pytest.raises(TrueUpRefused, match="  - 10 calls wait for their tokens: run `settle`"):
+    with pytest.raises(TrueUpRefused, match="  - 10 calls wait for their tokens: run `chargeback settle`"):
         await set_true_up(control, reconciled("110", "100", open_items=10), by="dora", now=NOW)
     done = await set_true_up(control, reconciled("110", "100", open_items=10), by="dora", now=NOW, despite="lost logs")
 

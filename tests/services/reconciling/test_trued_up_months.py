@@ -248,7 +248,7 @@ async def test_a_month_does_not_close_thirty_percent_off_its_invoice_unless_over
     assert isinstance(refused, ClosingRefused)
     assert refused.reasons == [
         "the invoice of 130.00 USD is 30.00 above the chargeback; allowed are 1 % or 10 USD;"
-        " run `reconcile 2026-03 --true-up`, or see why they differ"
+        " run `chargeback reconcile 2026-03 --true-up`, or see why they differ"
     ]
     closed = await books.in_memory.close("2026-03", APRIL, override="the contract is being discussed")
     assert closed.history[-1].overridden == (refused.reasons[0].partition(";")[0] + "; allowed are 1 % or 10 USD",)

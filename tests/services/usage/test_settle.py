@@ -64,7 +64,8 @@ def test_calls_beyond_those_that_redis_keeps_waiting_are_told_of_and_settled_whe
 
     assert (done.settled, done.set_aside) == (2, 1)
     assert noted == {
-        "waiting calls of search": "3 calls beyond those that Redis keeps of a caller: `settle --day 2026-03-14`"
+        "waiting calls of search": "3 calls beyond those that Redis keeps of a caller:"
+        " `chargeback settle --day 2026-03-14`"
     }
     assert (asked.settled, asked.set_aside, after, again) == (3, 0, {}, Settlement(0, 0, 0, 0))
     assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 50, Meter.OUTPUT: 25, Meter.REQUESTS: 5}}

@@ -134,7 +134,7 @@ async def test_a_journal_is_compared_with_its_record(closed: ClosingProduct) -> 
 
     assert await named(b"written", of_record) == await named(b"written", None) == await named(None, "") == []
     assert (await named(b"changed", of_record))[0].endswith(f"it was written with {of_record}")
-    assert await named(None, of_record) == ["is missing; `postings make` writes the same one again"]
+    assert await named(None, of_record) == ["is missing; `chargeback postings make` writes the same one again"]
     assert await named(b"planted", "") == ["was inserted: no journal of the period is on record"]
 
 
