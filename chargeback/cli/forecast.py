@@ -71,7 +71,7 @@ def forecast(
             found = await look_ahead.forecasts(history, view, centres, into, counted(advance))
         budgets = [
             each
-            for each in monthly_budgets(terms.budgets, calendar.time_of(view.period))
+            for each in monthly_budgets(terms.budgets, calendar.time_of(view.period), with_everything=True)
             if is_within(each.scope.value, cost_centre)
         ]
         outlooks = await look_ahead.outlooks(history, view, budgets, terms)

@@ -45,7 +45,7 @@ def show_budgets(outlooks: Sequence[BudgetOutlook]) -> None:
             f"no date: money was spent in {forecast.currency}, the budget is in {each.currency}"
         ]
         spent = money(forecast.spent, forecast.currency or each.currency)
-        table.add_row(each.cost_centre, money(each.amount, each.currency), spent, "\n".join(lines))
+        table.add_row(each.cost_centre or "(all)", money(each.amount, each.currency), spent, "\n".join(lines))
     print_table(table)
 
 

@@ -87,7 +87,7 @@ def router(container: "Container") -> APIRouter:
             found = await look_ahead.forecasts(history, view, centres, into)
             budgets = [
                 each
-                for each in monthly_budgets(terms.budgets, calendar.time_of(view.period))
+                for each in monthly_budgets(terms.budgets, calendar.time_of(view.period), with_everything=True)
                 if each.scope.value in centres
             ]
             outlooks = await look_ahead.outlooks(history, view, budgets, terms)

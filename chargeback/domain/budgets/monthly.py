@@ -8,14 +8,18 @@ from chargeback.domain.budgets.windows import Every
 from chargeback.domain.time.effective import Effective
 
 
-def monthly_budgets(budgets: Iterable[Budget], month: Effective) -> tuple[Budget, ...]:
+def monthly_budgets(
+    budgets: Iterable[Budget], month: Effective, *, with_everything: bool = False
+) -> tuple[Budget, ...]:
     """The monthly budgets of cost centres that hold in a month, in their order, without those in shadow.
 
-    One for each cost centre: the one that holds last in the month.
+    One for each cost centre: the one that holds last in the month. `with_everything`: that of all usage, too, which is
+    the budget of the whole tree.
     """
+    kinds = {ScopeKind.COST_CENTRE, ScopeKind.ALL} if with_everything else {ScopeKind.COST_CENTRE}
     found: dict[str, Budget] = {}
     for budget in budgets:
-        if _is_of_a_centre(budget) and budget.effective.overlaps(month):
+        if budget.scope.kind in kinds and _counts_monthly(budget) and budget.effective.overlaps(month):
             known = found.get(budget.scope.value)
             if known is None or known.effective.first <= budget.effective.first:
                 found[budget.scope.value] = budget
@@ -27,5 +31,5 @@ def percentages(budget: Budget) -> list[Decimal]:
     return sorted({step.percent for step in budget.steps if step.of is Measure.ACTUAL})
 
 
-def _is_of_a_centre(budget: Budget) -> bool:
-    return budget.scope.kind is ScopeKind.COST_CENTRE and budget.every is Every.MONTH and not budget.shadow
+def _counts_monthly(budget: Budget) -> bool:
+    return budget.every is Every.MONTH and not budget.shadow

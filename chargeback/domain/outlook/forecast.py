@@ -101,7 +101,7 @@ class BudgetOutlook(msgspec.Struct, frozen=True, rename="camel"):
     """A budget and where the month is taking it.
 
     Attributes:
-        cost_centre, amount, currency: the budget's.
+        cost_centre, amount, currency: the budget's; a budget of all usage has an empty cost centre.
         forecast: its cost centre's.
         reaches: the percentages of its steps and 100 %, ascending; empty where the money spent is not in the budget's
             currency.

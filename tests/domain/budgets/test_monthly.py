@@ -7,6 +7,7 @@ from decimal import Decimal
 from chargeback.domain.budgets.budget import Action, Measure, Step
 from chargeback.domain.budgets.monthly import monthly_budgets, percentages
 from chargeback.domain.budgets.windows import Every
+from chargeback.domain.cost_centres.tree import WHOLE_TREE
 from chargeback.domain.time.effective import Effective
 from tests.support.budgets import budget, monthly
 
@@ -19,6 +20,14 @@ def test_only_monthly_budgets_of_cost_centres_that_act_count() -> None:
     others = [budget("subscription:search"), replace(plain, every=Every.DAY), replace(plain, shadow=True)]
 
     assert monthly_budgets([*others, plain], MARCH) == (plain,)
+
+
+def test_the_budget_of_all_usage_is_that_of_the_whole_tree_for_whoever_asks_for_it() -> None:
+    plain, whole = monthly("product", 100, 80), budget("all:")
+
+    assert monthly_budgets([whole, plain], MARCH) == (plain,)
+    assert monthly_budgets([whole, plain], MARCH, with_everything=True) == (whole, plain)
+    assert whole.scope.value == WHOLE_TREE
 
 
 def test_the_budget_that_holds_last_in_the_month_counts() -> None:
