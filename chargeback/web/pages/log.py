@@ -1,15 +1,17 @@
 """The audit log: who changed what and who read the data of others, by filters, and each entry with its proof."""
 
+import re
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from chargeback.api.audit_log import AuditEntryAnswer, AuditLogPage
 from chargeback.domain.audit_log.acts import Act
 from chargeback.domain.audit_log.entry_filter import EntryFilter
-from chargeback.web.api_client import ApiRefused
+from chargeback.web.api_client import ApiAnswer, ApiRefused
 from chargeback.web.log_tabs import reads_log, tabs
 from chargeback.web.log_words import act_words, differences, lines_of
 from chargeback.web.pages.repairs import set_aside_page
@@ -18,6 +20,8 @@ from chargeback.web.sections import LOG_SECTION
 from chargeback.web.visits import Page, Pages, Visit
 
 LINES = 50
+_CSV = "text/csv"
+_LATER = re.compile(r'<([^>]*)>; *rel="next"')
 _FILTERS = ("since", "actor", "act", "target", "reads")
 
 
@@ -73,11 +77,25 @@ def _cursor(page: AuditLogPage | None) -> str:
     """What the link to the next page has; empty on the last one."""
     if page is None or isinstance(page.next_link, msgspec.UnsetType):
         return ""
-    return parse_qs(urlsplit(page.next_link).query)["cursor"][0]
+    return _cursor_in(page.next_link)
+
+
+def _cursor_in(address: str) -> str:
+    return parse_qs(urlsplit(address).query)["cursor"][0]
 
 
 async def _file(visit: Visit) -> Response:
-    return visit.api.passed_on("/audit-log", _asked(_filters(visit)), "text/csv")
+    """Every entry: the API gives so many at once, and where it goes on."""
+    first = await visit.api.read("/audit-log", _asked(_filters(visit)), _CSV)
+    headers = {"Content-Disposition": 'attachment; filename="audit-log.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(_whole(visit, first), 200, headers, first.headers["content-type"])
+
+
+async def _whole(visit: Visit, answer: ApiAnswer) -> AsyncIterator[bytes]:
+    yield answer.body
+    while found := _LATER.search(answer.headers.get("link", "")):
+        answer = await visit.api.read("/audit-log", {"cursor": _cursor_in(found[1])}, _CSV)
+        yield answer.body.partition(b"\n")[2]  # the names of the columns stand in the file already
 
 
 async def _one(visit: Visit) -> Page:

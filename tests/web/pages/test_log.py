@@ -77,6 +77,20 @@ async def test_earlier_entries_come_page_by_page_with_the_same_filters(tmp_path:
     assert file.headers["content-type"].startswith("text/csv")
 
 
+async def test_the_file_has_every_entry_however_many_the_api_gives_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_over()
+    for n in range(5):
+        await world.act("operator", "POST", "/set-aside/retry", reason=f"try {n}")
+    async with visitor(world, "admin") as admin:
+        whole = await admin.browser.get("/log/entries.csv?act=set-aside")
+        monkeypatch.setattr("chargeback.api.audit_log._MOST_READ", 3)
+        in_parts = await admin.browser.get("/log/entries.csv?act=set-aside")
+
+    assert len(whole.text.splitlines()) > 10
+    assert in_parts.text == whole.text
+    assert "link" not in whole.headers
+
+
 async def test_an_entry_says_what_differs_its_hash_and_whether_it_is_whole(tmp_path: Path) -> None:
     world = await waiting_month(tmp_path)
     async with visitor(world, "finance") as finance, visitor(world, "admin") as admin:
