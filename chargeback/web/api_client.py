@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chargeback.api.conventions.recorded import PART_OF_READ
 from chargeback.api.errors import ErrorAnswer, ErrorText
 from chargeback.api.people import REQUESTER
 from chargeback.api.request_source import REQUEST_SOURCE
@@ -78,6 +79,11 @@ class ApiClient:
     async def ask(self, path: str, kind: type[T], parameters: Parameters | None = None) -> T:
         """An answer as one of the API's types. Raises `ApiRefused`."""
         return (await self.read(path, parameters)).as_kind(kind)
+
+    async def ask_beside(self, path: str, kind: type[T], parameters: Parameters | None = None) -> T:
+        """The same, where another question reads the same for the same view: that one alone is recorded."""
+        scope = self._scope("GET", path, parameters, {"accept": "application/json"}) | {PART_OF_READ: True}
+        return (await self._answer(scope, b"")).as_kind(kind)
 
     async def read(
         self, path: str, parameters: Parameters | None = None, accept: str = "application/json"

@@ -9,8 +9,8 @@ from fastapi import Request, Response
 from chargeback.api.errors import ApiError
 from chargeback.domain.access.requester import Requester
 
-VARY = {"Vary": "Accept, Authorization", "Cache-Control": "private, no-cache"}
-"""An answer is for one caller and one format, and is asked for again each time."""
+VARY = {"Vary": "Accept, Authorization, Cookie", "Cache-Control": "private, no-cache"}
+"""An answer is for one caller, known by a token or by a session of the pages, and one format; it is asked for again."""
 
 
 def answer_tag(request: Request, version: str, media_type: str = "application/json") -> str:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 READING = ("GET", "HEAD")
 
+PART_OF_READ = "chargeback.part_of_read"
+"""Where the pages say that they read more of what another question asks for, which is recorded: in the scope, which no
+client can write to."""
+
 NOT_OF_OTHERS = frozenset(
     {
         "getMe",
@@ -74,6 +78,8 @@ async def record_read(request: Request, who: Requester, operation: str, response
     """Write who reads what of others; returns before the answer leaves. What is refused is not read."""
     of = others_in(who.scope)
     if request.method not in READING or response.status_code >= 400 or operation in NOT_OF_OTHERS or not of:
+        return
+    if request.scope.get(PART_OF_READ):
         return
     container: Container = request.app.state.container
     asked = f"{request.url.path}?{request.url.query}".rstrip("?")

@@ -136,7 +136,7 @@ async def _rows_and_totals(visit: Visit, view: CostView) -> tuple[CostPage, Cost
     for _ in range(_ATTEMPTS):
         rows, totals = await together(
             visit.api.ask(view.path, CostPage, view.page_asked()),
-            visit.api.ask("/costs/summary", CostPage, view.span_and_filters()),
+            visit.api.ask_beside("/costs/summary", CostPage, view.span_and_filters()),
         )
         if (rows.start_date, rows.end_date, rows.as_of) == (totals.start_date, totals.end_date, totals.as_of):
             break

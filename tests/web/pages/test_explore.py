@@ -14,6 +14,7 @@ from hypothesis import given, settings
 
 from chargeback.api.costs.names import NAME_OF, DimensionName
 from chargeback.domain.costs.cost_query import CostQuery, Granularity, RowOrder
+from chargeback.services.audit_log.entries import entries_since
 from chargeback.web.pages.cost_view import CostView
 from tests.support.cost_questions import questions
 from tests.support.cost_views import ViewedProduct
@@ -87,6 +88,19 @@ def _unordered(view: CostView) -> dict[str, Any]:
     asked = view.question()
     asked.setdefault("groupBy", view.group_by)
     return {name: values if name == "groupBy" else sorted(values) for name, values in asked.items() if values}
+
+
+async def test_to_look_is_recorded_once(three_months_seen: Any, browser: httpx.AsyncClient) -> None:
+    async def reads() -> list[str]:
+        entries = [
+            each async for each in entries_since(three_months_seen.audit_entries, datetime(2020, 1, 1, tzinfo=UTC))
+        ]
+        return [read.act for each in entries for read in each.reads]
+
+    before = await reads()
+    await page_at(browser, f"{MARCH}&groupBy=model")
+
+    assert (await reads())[: -len(before) or None] == ["getCostBreakdown"]
 
 
 async def test_any_question_is_answered_with_the_figures_of_the_api_and_its_form_asks_it_again(
