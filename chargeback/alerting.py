@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -27,10 +27,15 @@ class Alerting(Stores):
 
     @cached_property
     def alert_settings(self) -> "AlertSettings":
-        """Who is told what, and how much is tolerated."""
+        """Who is told what, and how much is tolerated; messages lead to the pages unless they lead elsewhere."""
         from chargeback.adapters.config.alerts import load_alerts
+        from chargeback.domain.alerts.message import ID_IN_LINK
 
-        return load_alerts(self.settings.config_folder)
+        found, pages = load_alerts(self.settings.config_folder), self.settings.pages_url or ""
+        # The pages of a local stack have no certificate, and messages lead to https addresses alone.
+        if found.link or not pages.startswith("https://"):
+            return found
+        return replace(found, link=f"{pages}/alerts/{ID_IN_LINK}")
 
     @cached_property
     def alerts(self) -> "Alerts":
