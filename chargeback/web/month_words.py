@@ -53,15 +53,27 @@ class HelpingStep:
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """An obstacle, with what helps against it.
+    """What helps against an obstacle.
 
     Attributes:
         advice: what happens by itself, or who does it.
     """
 
-    obstacle: ObstacleAnswer
-    advice: str
+    advice: str = ""
     steps: tuple[HelpingStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HelpedObstacles:
+    """Obstacles of one kind, with what helps against all of them."""
+
+    obstacles: tuple[ObstacleAnswer, ...]
+    help: Help
+
+    @property
+    def remedies(self) -> list[str]:
+        """What the API says is to do, once each."""
+        return [*dict.fromkeys(each.remedy for each in self.obstacles if each.remedy)]
 
 
 def may_change(who: Requester) -> bool:
@@ -71,9 +83,12 @@ def may_change(who: Requester) -> bool:
 
 def help_with(
     who: Requester, month: PeriodAnswer, found: ObstacleAnswers | None, span: Mapping[str, str], deadline_hours: int
-) -> list[Help]:
-    """Each obstacle with a link or a button that does something about it, for those who may."""
-    return [_help(who, month, each, span, deadline_hours) for each in (found.value if found else ())]
+) -> list[HelpedObstacles]:
+    """Each kind of obstacle with buttons that do something about it, for those who may."""
+    kinds: dict[ObstacleKind, list[ObstacleAnswer]] = {}
+    for each in found.value if found else ():
+        kinds.setdefault(each.kind, []).append(each)
+    return [HelpedObstacles(tuple(of), _help(who, month, of[0], span, deadline_hours)) for of in kinds.values()]
 
 
 def _help(
@@ -83,30 +98,36 @@ def _help(
     match each.kind:
         case ObstacleKind.UNPRICED:
             advice = "Below is which price is missing. Once it is in force, the usage is rated with it by itself."
-            return Help(each, advice, (HelpingStep("Explore it", link("/explore", explore, usageState="unpriced")),))
+            return Help(advice, (HelpingStep("Explore it", link("/explore", explore, usageState="unpriced")),))
         case ObstacleKind.UNSETTLED:
             advice = (
                 "Calls get their tokens from the gateway's log by themselves; what it still lacks"
                 f" {deadline_hours} hours after a call is estimated then."
             )
-            return Help(each, advice, (HelpingStep("Explore it", link("/explore", explore, usageState="unsettled")),))
+            return Help(advice, (HelpingStep("Explore it", link("/explore", explore, usageState="unsettled")),))
         case ObstacleKind.ESTIMATED:
-            return Help(each, "", (HelpingStep("Explore it", link("/explore", explore, usageState="estimated")),))
+            return Help("", (HelpingStep("Explore it", link("/explore", explore, usageState="estimated")),))
         case ObstacleKind.SET_ASIDE:
-            return Help(each, "An operator tries it again after a repair.", _of_operators(who))
+            return Help("An operator tries it again after a repair.", _of_operators(who))
         case ObstacleKind.UNAUDITED:
-            return Help(each, "Each night these days are audited; a closing does it first, too.")
+            advice = "Each night these days are audited; a closing does it first, too."
+            close = HelpingStep("Close it, which audits them", f"{base}/close")
+            return Help(advice, (close,) if may_change(who) else ())
         case ObstacleKind.ORDER if (other := _other_month(each.fact, month.period)) is not None:
-            return Help(each, "", (HelpingStep(f"Go to {other}", f"/months/{other}"),))
+            return Help("", (HelpingStep(f"Go to {other}", f"/months/{other}"),))
         case ObstacleKind.APPROVAL if may_change(who):
             steps = (HelpingStep("Approve the draft", f"{base}/approve", is_button=True),)
-            return Help(each, "", (*steps, HelpingStep("Write the draft again", f"{base}/publish")))
+            return Help("", (*steps, HelpingStep("Write the draft again", f"{base}/publish")))
         case ObstacleKind.INVOICE | ObstacleKind.VARIANCE | ObstacleKind.TRUE_UP:
             advice = "Each day the newest export of the invoice is compared."
             compare = HelpingStep("Compare now", f"{base}/reconcile", is_button=True)
             true_up = HelpingStep("Set the true-up", f"{base}/true-up")
-            return Help(each, advice, (compare, true_up) if may_change(who) else ())
-    return Help(each, "")
+            return Help(advice, (compare, true_up) if may_change(who) else ())
+        case ObstacleKind.PROMISE | ObstacleKind.UNVERIFIED | ObstacleKind.RATE:
+            manifest = HelpingStep("The manifest of the draft", f"{base}/files/manifest.json")
+            in_spite = HelpingStep("Close it in spite of this", f"{base}/close-in-spite")
+            return Help(steps=(manifest, in_spite) if may_change(who) else ())
+    return Help()
 
 
 def _of_operators(who: Requester) -> tuple[HelpingStep, ...]:

@@ -109,10 +109,10 @@ def as_percent(ratio: str) -> str:
 
 
 def coded(text: str) -> Markup:
-    """Text in which what stands between backticks is shown as code."""
-    parts = text.split("`")
+    """Text in which what stands between backticks is shown as code, and a percent sign stays with its number."""
+    parts = text.replace(" %", "\N{NO-BREAK SPACE}%").split("`")
     if len(parts) % 2 == 0:  # one is left over, so none is a pair for sure
-        return escape(text)
+        return escape("`".join(parts))
     return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
 
 

@@ -28,6 +28,7 @@ PAGES: dict[str, tuple[frozenset[str], str]] = {
     "/new-budget": (_OF_CENTRES - {"auditor"}, "/new-budget"),
     "/alerts": (_OF_CENTRES, "/alerts"),
     "/alerts/{alert}": (_OF_SEARCH, f"/alerts/{alert_id(_REACHED, 1)}"),
+    "/overview/alerts": (_OF_CENTRES, "/overview/alerts"),
     "/overview/outlook": (_OF_COSTS, f"/overview/outlook?month={MONTH}"),
     "/my-usage": (EVERYBODY, f"/my-usage?month={MONTH}"),
     "/explore": (_OF_COSTS, f"/explore?month={MONTH}&groupBy=costCentre&groupBy=model&compare=yes"),

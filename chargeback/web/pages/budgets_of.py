@@ -10,6 +10,7 @@ from chargeback.api.budgets.definitions import BudgetPage
 from chargeback.api.budgets.standing import BudgetStatuses
 from chargeback.domain.cost_centres.tree import WHOLE_TREE
 from chargeback.web.api_client import ApiClient
+from chargeback.web.pages.budgets.views import rests_on_forecast
 from chargeback.web.pages.month_of_centre import MonthOfCentre
 
 _MOST = "5000"
@@ -36,6 +37,11 @@ class BudgetInForce:
     def used_percent(self) -> Decimal:
         """How much of the limit is spent; all of one that leaves nothing to spend."""
         return self.spent * 100 / self.limit if self.limit > 0 else Decimal(100)
+
+    @property
+    def rests_on_forecast(self) -> bool:
+        """Whether the step that is reached is one of what is expected."""
+        return rests_on_forecast(self.status)
 
     @property
     def is_shadow(self) -> bool:

@@ -20,7 +20,7 @@ from chargeback.web.pages.outlook import WITHOUT_FORECAST, month_outlook
 from chargeback.web.pages.told_alerts import told_alerts
 from chargeback.web.parts import Part, part, parts
 from chargeback.web.rendering import link
-from chargeback.web.sections import BUDGETS_SECTION, EXPLORE_SECTION, OVERVIEW_SECTION
+from chargeback.web.sections import ALERTS_SECTION, BUDGETS_SECTION, EXPLORE_SECTION, OVERVIEW_SECTION
 from chargeback.web.visits import Page, Pages, Visit
 
 
@@ -29,6 +29,7 @@ def routes(site: Pages) -> list[BaseRoute]:
     return [
         site.page(OVERVIEW_SECTION.path, OVERVIEW_SECTION, partial(_overview, site)),
         site.page(f"{OVERVIEW_SECTION.path}/outlook", OVERVIEW_SECTION, partial(_outlook, site)),
+        site.page(f"{OVERVIEW_SECTION.path}/alerts", ALERTS_SECTION, partial(_alerts, site)),
     ]
 
 
@@ -60,6 +61,13 @@ async def _outlook(site: Pages, visit: Visit) -> Page:
         "What is to come",
         {"about": about, "outlook": found, "no_forecast": WITHOUT_FORECAST},
     )
+
+
+async def _alerts(site: Pages, visit: Visit) -> Page:
+    """What stands now: asked for each minute, without all else of the overview."""
+    about = await month_of_centre(site, visit)
+    found = await part(told_alerts(visit.api, about))
+    return Page("overview_alerts.html.j2", "What stands now", {"about": about, "alerts": found})
 
 
 async def _summary(visit: Visit, about: MonthOfCentre) -> tuple[Part[CostPage], Sequence[CostRowAnswer]]:

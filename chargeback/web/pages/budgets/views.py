@@ -128,6 +128,11 @@ class BudgetView:
         return (WOULD_HAPPEN if self.body.shadow else HAPPENS_NOW)[status.step]
 
     @property
+    def rests_on_forecast(self) -> bool:
+        """Whether that step is one of what is expected."""
+        return self.status is not None and rests_on_forecast(self.status)
+
+    @property
     def mark(self) -> str:
         """How much the step that is reached is to stand out."""
         if self.status is None or self.status.step is None or self.body.shadow:
@@ -172,6 +177,14 @@ class BudgetView:
                 return False
             amount = max(amount, Decimal(status.forecast))
         return EXACT.multiply(amount, _HUNDRED) >= EXACT.multiply(Decimal(status.limit), Decimal(step.percent))
+
+
+def rests_on_forecast(status: BudgetStatus) -> bool:
+    """Whether the step that is reached is one of what is expected: what is spent has not reached it."""
+    if status.percent is None or status.spent is None or status.limit is None:
+        return False
+    reached = EXACT.multiply(Decimal(status.limit), Decimal(status.percent))
+    return EXACT.multiply(Decimal(status.spent), _HUNDRED) < reached
 
 
 def views_of(
