@@ -85,7 +85,7 @@ def totals_path(month: Month) -> str:
     return f"{TOTALS_FOLDER}month={month}/totals.parquet"
 
 
-VIEWS_VERSION: Final = 1
+VIEWS_VERSION: Final = 2
 
 VIEWS_FOLDER: Final = f"views/v{VIEWS_VERSION}/"
 """The files that figures of costs are read from, which no tool but the product reads: their columns may change."""

@@ -66,7 +66,7 @@ class Grain:
         name: that of the file, or what the names of its files begin with.
         keys: what its rows are told apart by.
         order: by which keys they are sorted first, so that few row groups have what is asked; none: as the published
-            rows are, by date.
+            rows are, by date, or in any order where they are summed, as such a file is read as a whole.
         source: the finer grain that it is made of.
         is_summed: whether rows that have all keys in common are one.
         by_person: whether it has several files: some for verified people, and one for all other rows.
@@ -106,8 +106,11 @@ def _without(*left_out: str) -> tuple[str, ...]:
 
 
 GRAINS: Final = (
+    Grain("models-by-day", ("date", "model", *_KINDS), ("date",), source="use-by-day"),
     Grain("centres", ("cost_centre", *_KINDS), source="centres-by-day"),
     Grain("centres-by-day", ("date", "cost_centre", *_KINDS), ("cost_centre", "date"), source="use-by-day"),
+    Grain("use-of-all", _without("date", "cost_centre", "application", *_PEOPLE), ("model",), source="use"),
+    Grain("users-of-all", ("user_object_id", "user_name", *_KINDS), (), source="users"),
     Grain("use", _without("date", *_PEOPLE)),
     Grain("use-by-day", _without(*_PEOPLE, *_REASONS), ("cost_centre", "date")),
     Grain(

@@ -51,7 +51,8 @@ class CurrencyFigures:
 
     Attributes:
         whole: the month so far.
-        before: the whole month before; None where nothing was charged then.
+        before: the whole month before, while a month is under way; None where nothing was charged then, and for a
+            month that is over, which is compared with the whole of it anyhow.
         tables: dimension → what each of its values costs.
     """
 
@@ -72,6 +73,8 @@ async def currency_figures(
     asked = about.asked | currency
 
     async def before() -> CostRowAnswer | None:
+        if not about.choice.is_under_way:
+            return None
         page = await api.ask("/costs/summary", CostPage, about.whole_before | currency)
         return next(iter(page.value), None)
 
