@@ -88,6 +88,11 @@ async def test_days_and_shards_do_not_share_a_fence(books: Books) -> None:
     }
 
     assert await books.postings(DAY) == {0: fences[DAY, 0], 1: fences[DAY, 1]}
+    assert await books.postings_of([DAY, "2026-03-21", "2026-03-22"]) == {
+        day: {shard: fences[day, shard] for shard in (0, 1)} for day in (DAY, "2026-03-21")
+    }
+    assert await books.postings_of(["2026-03-21"]) == {"2026-03-21": await books.postings("2026-03-21")}
+    assert await books.postings_of([]) == {}
     assert await records_of(books, "2026-03-21") == by_id(*(record(shard, day="2026-03-21") for shard in (0, 1)))
 
 

@@ -36,6 +36,7 @@ USES: dict[str, list[Use]] = {
     ],
     "cosmos": [
         lambda container: container.books.postings(DAY),
+        lambda container: container.books.postings_of([DAY]),
         lambda container: put_document(container.control, "audit", DAY, {}),
     ],
 }

@@ -7,7 +7,7 @@ form escapes what is not ASCII, and then a batch may be three times as long.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -70,7 +70,24 @@ class CosmosBooks:
         found: dict[int, Posting] = {}
         async with translated_cosmos_errors(f"reading the fences of {day}"):
             async for document in self._query(day, "posting"):
-                found[document["shard"]] = Posting(document["epoch"], document["catalogue"], document["_etag"])
+                found[document["shard"]] = _posting(document)
+        return found
+
+    async def postings_of(self, days: Collection[UtcDay]) -> dict[UtcDay, dict[int, Posting]]:
+        """The fences of several days: one question over all their partitions."""
+        found: dict[UtcDay, dict[int, Posting]] = {}
+        if not days:
+            return found
+        names = [f"@day{number}" for number in range(len(days))]
+        asked = self._container.query_items(
+            "SELECT c.day, c.shard, c.epoch, c.catalogue, c._etag FROM c"  # noqa: S608 names of parameters
+            f" WHERE c.kind = @kind AND c.day IN ({', '.join(names)})",
+            parameters=[_value("@kind", "posting"), *map(_value, names, days)],
+            max_item_count=1000,
+        )
+        async with translated_cosmos_errors(f"reading the fences of {len(days)} days from {min(days)}"):
+            async for document in asked:
+                found.setdefault(document["day"], {})[document["shard"]] = _posting(document)
         return found
 
     async def write(
@@ -203,6 +220,10 @@ class CosmosBooks:
             partition_key=day,
             max_item_count=1000,
         )
+
+
+def _posting(document: Document) -> Posting:
+    return Posting(document["epoch"], document["catalogue"], document["_etag"])
 
 
 def _value(name: str, value: object) -> dict[str, object]:

@@ -152,12 +152,20 @@ class MemoryBooks:
 
     def __init__(self) -> None:
         self.days: dict[UtcDay, dict[str, UsageRecord]] = {}
-        self._postings: dict[tuple[str, int], Posting] = {}
+        self._postings: dict[tuple[UtcDay, int], Posting] = {}
         self._summaries: dict[tuple[str, View], tuple[Document, str]] = {}
 
     async def postings(self, day: UtcDay) -> dict[int, Posting]:
         """The fences of the day's shards."""
         return {shard: posting for (of, shard), posting in self._postings.items() if of == day}
+
+    async def postings_of(self, days: Collection[UtcDay]) -> dict[UtcDay, dict[int, Posting]]:
+        """The fences of several days."""
+        found: dict[UtcDay, dict[int, Posting]] = {}
+        for (day, shard), posting in self._postings.items():
+            if day in days:
+                found.setdefault(day, {})[shard] = posting
+        return found
 
     async def write(
         self,

@@ -1,7 +1,7 @@
 """The books of a rehearsal: the records of the real ones, with what is written over them."""
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from chargeback.domain.errors import Superseded
 from chargeback.domain.rating.usage_record import UsageRecord, ndjson, to_document
@@ -25,6 +25,12 @@ class RehearsedBooks:
     async def postings(self, day: UtcDay) -> dict[int, Posting]:
         """The fences of the day's shards."""
         return {**await self._books.postings(day), **self._postings.get(day, {})}
+
+    async def postings_of(self, days: Collection[UtcDay]) -> dict[UtcDay, dict[int, Posting]]:
+        """The fences of several days."""
+        theirs = await self._books.postings_of(days)
+        ours = {day: written for day, written in self._postings.items() if day in days}
+        return {day: theirs.get(day, {}) | ours.get(day, {}) for day in {**theirs, **ours}}
 
     async def write(
         self,

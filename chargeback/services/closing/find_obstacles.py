@@ -1,6 +1,5 @@
 """Tells what keeps a period from closing now: what a closing would find, without doing anything."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,14 +14,14 @@ from chargeback.services.closing.approve_period import signatures_of
 from chargeback.services.closing.expired_promises import expired_prices, read_expired
 from chargeback.services.closing.file_period import draft_manifest
 from chargeback.services.closing.finish_days import ClosingBooks, old_exchange_rates
+from chargeback.services.closing.late_changes import fences_of
+from chargeback.services.closing.parallel import for_each
 from chargeback.services.closing.remedies import AUDIT
 from chargeback.services.closing.unverified_gate import unverified_excess
 from chargeback.services.ports.control import Version
 from chargeback.services.ports.reports import Reports
-from chargeback.services.running.day_fence import fence_of_day
 from chargeback.services.running.together import together
 
-_AT_ONCE = 16
 _MOST_KEPT = 1_000
 """How many days are remembered."""
 
@@ -111,23 +110,21 @@ class ClosingOutlook:
         return [Obstacle(kind, fact, is_firm=kind is not ObstacleKind.UNAUDITED) for kind, fact in found]
 
     async def _found(self, period: Month, days: Sequence[UtcDay], version: Version) -> _FoundInDay:
-        turns = asyncio.Semaphore(_AT_ONCE)
+        fences = await fences_of(self.closing_books.books, days)
+        found: dict[UtcDay, _FoundInDay] = {}
 
-        async def of_day(day: UtcDay) -> _FoundInDay | None:
-            async with turns:
-                return await self._of_day(day, period, version)
+        async def look(day: UtcDay) -> None:
+            found[day] = await self._of_day(day, fences[day], period, version)
 
+        await for_each(fences, look)
         month = _FoundInDay(OpenItems(), expired_prices(period, version.catalogue))
-        for found in await together(*map(of_day, days)):
-            if found is not None:
-                month.items.merge(found.items)
-                month.expired.merge(found.expired)
+        for day in fences:  # in their order, by which the first of several that are alike is named
+            month.items.merge(found[day].items)
+            month.expired.merge(found[day].expired)
         return month
 
-    async def _of_day(self, day: UtcDay, period: Month, version: Version) -> _FoundInDay | None:
+    async def _of_day(self, day: UtcDay, fence: str, period: Month, version: Version) -> _FoundInDay:
         books, catalogue = self.closing_books, version.catalogue
-        if not (fence := await fence_of_day(books.books, day)):
-            return None
         key = (version.name, period, day, fence)
         if (known := self._known.get(key)) is None:
             known = _FoundInDay(

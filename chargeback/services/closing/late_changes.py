@@ -10,7 +10,6 @@ from chargeback.domain.time.months import Month
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.true_up_documents import TrueUps
-from chargeback.services.running.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +49,10 @@ async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> li
 
 
 async def fences_of(books: Books, days: Sequence[UtcDay]) -> dict[UtcDay, str]:
-    """UTC day → one fence for all its shards; it changes with every write of the day. Days never written are left out.
-
-    The days of a month are asked for at once, which Cosmos DB answers within the time of a few requests.
-    """
-    postings = await together(*(books.postings(day) for day in days))
+    """UTC day → one fence for all its shards, which changes with every write; none for days never written."""
+    postings = await books.postings_of(days)
     return {
-        day: fence_of({shard: posting.token for shard, posting in of_day.items()})
-        for day, of_day in zip(days, postings, strict=True)
-        if of_day
+        day: fence_of({shard: posting.token for shard, posting in postings[day].items()})
+        for day in days
+        if day in postings
     }

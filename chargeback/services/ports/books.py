@@ -49,6 +49,9 @@ class Books(Protocol):
     async def postings(self, day: UtcDay) -> dict[int, Posting]:
         """The fences of the day's shards; a shard never written is absent."""
 
+    async def postings_of(self, days: Collection[UtcDay]) -> dict[UtcDay, dict[int, Posting]]:
+        """The fences of several days, a hundred at most, by one question; a day never written is absent."""
+
     async def write(
         self,
         day: UtcDay,

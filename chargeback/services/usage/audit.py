@@ -155,8 +155,7 @@ class Auditor:
 
     async def _posted(self, days: Sequence[UtcDay]) -> set[UtcDay]:
         """The days among these that have ever been posted."""
-        found = await together(*(self._books.postings(day) for day in days))
-        return {day for day, postings in zip(days, found, strict=True) if postings}
+        return {*await self._books.postings_of(days)}
 
     async def is_whole(self, day: UtcDay) -> bool:
         """Whether the ledger still has all that the last audit of a day read there."""

@@ -139,6 +139,7 @@ async def test_books_of_a_rehearsal_have_what_is_written_over_them() -> None:
     assert (await books.summary(DAY), await real.summary(DAY)) != (None, None)
     assert await real.summary(DAY) is None
     assert await real.postings(DAY) == {0: first}
+    assert await books.postings_of([DAY, "2026-01-01"]) == {DAY: await books.postings(DAY)}
 
 
 async def test_documents_and_marks_of_a_rehearsal_stay_there() -> None:

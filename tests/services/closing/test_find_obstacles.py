@@ -165,6 +165,6 @@ class WatchedBooks:
         self.days.append(day)
         return self._books.records(day)
 
-    async def postings(self, day: str) -> Any:
-        self.fences.append(day)
-        return await self._books.postings(day)
+    async def postings_of(self, days: Any) -> Any:
+        self.fences += days
+        return await self._books.postings_of(days)
