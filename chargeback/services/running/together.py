@@ -35,12 +35,10 @@ async def together(*works: Awaitable[object]) -> object:
     except asyncio.CancelledError:
         await _end(tasks)
         raise
+    # Every failure is looked at, or the loop reports those that nobody asked for.
+    failed = [task for task in tasks if task in done and (task.cancelled() or task.exception())]
     await _end(others)
-    # Only the first failure is done by now, unless several came at once.
-    for task in tasks:
-        if task in done:
-            task.result()
-    return [task.result() for task in tasks]
+    return [task.result() for task in failed or tasks]
 
 
 async def _end(tasks: Iterable[asyncio.Future[object]]) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,28 @@ async def test_the_first_failure_is_raised_as_it_is_once_the_others_have_ended()
 
     assert works.ended == 2
     assert isinstance(raised.value.__cause__, OSError)
+
+
+async def test_failures_about_the_same_time_are_all_looked_at() -> None:
+    works, reported = Works(0), list[str]()
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: reported.append(context["message"]))
+
+    async def fail_twice() -> str:
+        works.have_begun.set()
+        try:
+            await together(works.failing(), works.failing())
+        except StoreUnavailable as error:
+            return str(error)
+        return ""
+
+    told = await fail_twice()
+    gc.collect()
+    loop.set_exception_handler(handler)
+
+    assert told == "Redis: away"
+    assert reported == []
 
 
 async def test_whoever_cancels_it_waits_for_all_of_it() -> None:
