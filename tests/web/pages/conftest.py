@@ -1,7 +1,11 @@
-"""Three months of books with the pages over them, and the people who look at them, for tests that only look."""
+"""Products with the pages over them, and the people who look: three months of books, and a team with two budgets."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from chargeback.domain.access.app_roles import AppRole
@@ -9,9 +13,11 @@ from chargeback.domain.access.requester import Identity, Requester, RowScope
 from tests.support.cost_views import ViewedProduct
 from tests.support.costs_api import EVERYBODY, costs_api
 from tests.support.many_dimensions import APRIL_20, three_months
-from tests.support.pages import with_sessions
-from tests.support.people import PeopleByName
+from tests.support.page_worlds import PageWorld, call, world_over
+from tests.support.pages import browser_of, with_sessions
+from tests.support.people import PeopleByName, as_person
 from tests.support.whole_api import FINANCE, owner_of
+from tests.web.pages.budget_pages import LAUNCH, TRIAL, Browsing
 from tests.web.pages.looking import Books
 
 ANN, BOB = (Identity("tenant-a", name) for name in ("ann", "bob"))
@@ -40,9 +46,52 @@ async def three_months_seen(viewed_months: ViewedProduct) -> Any:
     return with_sessions(costs_api(viewed_months, **parts).state.container, *EVERYBODY)
 
 
+@pytest.fixture
+async def finance(three_months_seen: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """The browser of finance, over these months."""
+    async with browser_of(three_months_seen, "finance") as made:
+        yield made
+
+
+@pytest.fixture
+async def finance_api(three_months_seen: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """The API, which finance asks."""
+    async with httpx.AsyncClient(
+        transport=browser_of(three_months_seen)._transport,
+        base_url="https://page.test",
+        headers=as_person("finance"),
+    ) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 async def books(viewed_months: ViewedProduct) -> Books:
     """The same with their printed files, seen by `PEOPLE`."""
     product = viewed_months.product
     container = with_sessions(costs_api(viewed_months, people=PeopleByName(*PEOPLE)).state.container, *PEOPLE)
     return Books(container, product.reports.files | product.closed.files)
+
+
+@pytest.fixture(scope="module")
+async def limited(anyio_backend: str) -> PageWorld:
+    """Ten days of calls of one team, with a budget that acts and one in shadow."""
+    world, now = world_over(), datetime.now(UTC)
+    calls = [
+        call("search", "", 400 + 10 * back, time=f"{now - timedelta(days=back, seconds=9):%Y-%m-%dT%H:%M:%SZ}")
+        for back in range(10)
+    ]
+    await world.ingest(calls, now)
+    await world.container.auditor.audit(now)
+    for each in (LAUNCH, TRIAL):
+        await world.act("finance", "POST", "/budgets", **each)
+    return world
+
+
+@pytest.fixture(scope="module")
+async def browsing(limited: PageWorld) -> AsyncIterator[Browsing]:
+    """The browsers of everybody, over the team with budgets."""
+    async with AsyncExitStack() as stack:
+        known: dict[str, httpx.AsyncClient] = {}
+        for who in ("finance", "admin", "auditor", "owner", "user", "operator", "nobody"):
+            known[who] = await stack.enter_async_context(browser_of(limited.container, who))
+        yield known.__getitem__
