@@ -1,5 +1,6 @@
 """What people do over HTTP to rules of budgets and to limits, and how budgets stand."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -78,8 +79,8 @@ async def test_budgets_say_how_they_stand_and_where_they_go(api: httpx.AsyncClie
 async def test_an_override_raises_the_limit_once(api: httpx.AsyncClient) -> None:
     path, until = "/api/v1/budgets/product:support/overrides", "2999-01-01T00:00:00Z"
     too_long = await act(api, path, amount="500", until=until, reason="launch")
-    soon = (await get(api, "/api/v1/budget/status")).json()["asOf"][:4]
-    until = f"{soon}-12-31T23:00:00Z"
+    now = datetime.fromisoformat((await get(api, "/api/v1/budget/status")).json()["asOf"])
+    until = (now + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     headers = {"Idempotency_Key": "raise"}
     made = await act(api, path, "owner", amount="500", until=until, reason="launch", headers=headers)
     again = await act(api, path, "owner", amount="500", until=until, reason="launch", headers=headers)
