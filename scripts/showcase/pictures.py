@@ -27,7 +27,15 @@ from stack.record import environment_of, pages_note
 from stack.stack import Stack
 
 SERVERS = ("redis", "redisFront", "identity", "vault", "blob", "blobRoles", "cosmos", "functions")
-TIMERS = ("audit_ledger", "close_periods", "post_usage", "publish_reports", "forecast_spend", "view_costs")
+TIMERS = (
+    "audit_ledger",
+    "close_periods",
+    "post_usage",
+    "publish_reports",
+    "forecast_spend",
+    "view_costs",
+    "decide_budgets",
+)
 """What the functions do with the year, in this order; each is a timer in Azure."""
 DESKTOP, PHONE = (1280, 900), (390, 844)
 QUALITY = 0.8

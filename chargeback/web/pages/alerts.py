@@ -137,7 +137,7 @@ def _views(alerts: Iterable[AlertAnswer], who: Requester) -> list[AlertView]:
     for times in of_matter.values():
         times.sort(key=lambda each: each.occurrence)
         found.append(AlertView(times[-1], _turns(times), _act(times[-1], who)))
-    return sorted(found, key=lambda each: (each.latest.at, each.alert.period), reverse=True)
+    return sorted(found, key=lambda each: (each.latest.at, each.alert.period, each.alert.scope), reverse=True)
 
 
 def _turns(times: Sequence[AlertAnswer]) -> list[ToldTurn]:
