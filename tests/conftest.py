@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chargeback.bootstrap import Container
 from chargeback.settings import read_settings
@@ -21,6 +22,11 @@ from stack.example import EXAMPLE_CONFIG
 from stack.stack import Stack
 
 CERTIFICATES = tempfile.TemporaryDirectory(prefix="chargeback-certs-")
+
+
+# How long an example takes says how busy the machine is, and nothing of the product.
+settings.register_profile("product", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("product")
 
 
 def _trust_local_certificates() -> None:

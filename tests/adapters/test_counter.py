@@ -145,7 +145,7 @@ arrivals = st.lists(st.lists(st.sampled_from(sorted(EVENTS)), max_size=6), max_s
 
 
 @pytest.mark.servers
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals)
 async def test_redis_and_memory_agree_after_any_batches(container: Container, batches: list[list[str]]) -> None:
     real, reference = container.counter, MemoryCounter()

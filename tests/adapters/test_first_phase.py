@@ -341,7 +341,7 @@ async def test_calls_of_a_line_whose_payer_changes_within_a_batch_spend_in_their
 SAID = said_of_calls(TODAY)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SAID, st.integers(1, 5))
 async def test_in_any_order_the_first_phase_pays_for_what_the_last_one_says(said: list[UsageEvent], size: int) -> None:
     counter = MemoryCounter()
@@ -358,7 +358,7 @@ def _spent(account: tuple[int, Line, Quantities]) -> int:
 
 
 @pytest.mark.servers
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SAID, st.integers(1, 5))
 async def test_redis_counts_as_memory_does(container: Container, said: list[UsageEvent], size: int) -> None:
     real, reference = container.counter, MemoryCounter()

@@ -253,7 +253,7 @@ CAME = st.lists(
 ).map(lambda drawn: [of_user(user, subscriptionId=sub, billingCode=code) for user, sub, code in drawn])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(CAME, st.integers(1, 4))
 async def test_the_recount_folds_what_the_counter_folds(came: list[UsageEvent], batch: int) -> None:
     counter = MemoryCounter(most_names=MOST)

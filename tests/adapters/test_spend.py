@@ -97,7 +97,7 @@ async def test_what_is_spent_is_told_with_the_epoch_that_it_was_counted_under(co
 
 
 @pytest.mark.servers
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said_of_calls(TODAY), st.integers(1, 5))
 async def test_redis_spends_as_memory_does(container: Container, said: list[UsageEvent], size: int) -> None:
     real, reference = container.counter, MemoryCounter()

@@ -165,7 +165,7 @@ def _without(said: Any, names: set[str]) -> Any:
 async def test_an_answer_is_the_same_whatever_others_did(worlds: Worlds, who: Requester) -> None:
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=few(60), deadline=None)
+    @settings(max_examples=few(60))
     @given(st.sampled_from(READING), FILTERS, ACCEPTED)
     def hold(operation: str, asked: dict[str, Any], accept: str) -> None:
         async def both() -> list[Any]:

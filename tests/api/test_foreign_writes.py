@@ -53,7 +53,7 @@ CONTAINERS = [memory_container("sweden") for _ in range(2)]
 APIS = [whole_api(each) for each in CONTAINERS]
 
 
-@settings(max_examples=few(25), deadline=None)
+@settings(max_examples=few(25))
 @given(st.lists(st.tuples(PEOPLE, WRITES, KEYS, TAGS), min_size=1, max_size=6))
 def test_no_write_changes_or_tells_of_a_budget_of_others(steps: list[Any]) -> None:
     asyncio.run(_no_write_tells(steps))

@@ -53,7 +53,6 @@ def cases(operation: Any, mode: GenerationMode) -> list[Any]:
         max_examples=few(2),
         derandomize=True,
         database=None,
-        deadline=None,
         suppress_health_check=[*HealthCheck],
         phases=[Phase.explicit, Phase.generate],
     )

@@ -85,7 +85,7 @@ class RealProduct:
 
 
 @given(steps=steps, rest=st.permutations(range(len(EVENTS))))
-@settings(max_examples=few(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_duplication_and_interleaving_gives_the_same_csv(
     catalogue: Catalogue, steps: list[tuple[str, list[int]]], rest: list[int]
 ) -> None:
@@ -120,7 +120,7 @@ def test_a_stream_that_was_posted_as_pending_and_settled_after_redis_was_lost_is
 
 
 @given(lost=st.sets(st.integers(0, len(EVENTS) - 1), min_size=1, max_size=10))
-@settings(max_examples=few(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(4), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_audit_brings_in_what_was_never_counted(catalogue: Catalogue, lost: set[int]) -> None:
     """Events that reached the ledger and nothing else, because the process died and nobody delivered them again."""
 

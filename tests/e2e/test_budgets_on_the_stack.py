@@ -15,7 +15,7 @@ from tests.support.limited_product import LimitedProduct, histories, live
 
 @pytest.mark.servers
 @pytest.mark.anyio
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories(["flush", "price", "budgets", "settle"], 10))
 async def test_budgets_stand_as_the_calls_say_on_redis_and_cosmos(
     stack: Stack, container: Container, actions: Sequence[Any]

@@ -93,7 +93,7 @@ def busy(make_region: MakeRegion) -> OneRegion:
     return make_region(config={"products": [product(requestsPerMinute=1_000_000)]})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     whens=st.lists(st.tuples(WHEN, st.sampled_from(CENTRES)), max_size=8),
     budgets=st.lists(st.tuples(SCOPES, ACTIONS), max_size=5),

@@ -48,7 +48,7 @@ async def test_every_channel_takes_it_and_shows_it_as_text(channels: Channels, n
     assert channels.stand_ins.teams.failed_runs == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(NAMES, st.integers(1, 40))
 def test_a_card_always_fits_and_has_text_in_runs_alone(name: str, count: int) -> None:
     card = card_of(say(digest(count, hostile_facts(name)), UTC_ZONE))
@@ -58,7 +58,7 @@ def test_a_card_always_fits_and_has_text_in_runs_alone(name: str, count: int) ->
     assert "has spent 104" in json.dumps(card["body"][:3])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(NAMES, st.integers(1, 40))
 def test_blocks_have_text_that_nothing_reads_as_markup(name: str, count: int) -> None:
     body = blocks_of(say(digest(count, hostile_facts(name)), UTC_ZONE))
@@ -79,7 +79,7 @@ class Tags(HTMLParser):
         self.found.add(" ".join([tag, *sorted(name for name, _ in attrs)]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(NAMES)
 def test_a_mail_has_only_tags_of_its_own_and_one_line_of_subject(name: str) -> None:
     said = say(hostile(name), UTC_ZONE)
@@ -93,7 +93,7 @@ def test_a_mail_has_only_tags_of_its_own_and_one_line_of_subject(name: str) -> N
     assert mail_text_of(said).count("\n") < 40
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(NAMES, st.integers(1, 40))
 def test_a_webhook_stays_below_its_bound_and_says_what_is_left_out(name: str, count: int) -> None:
     body = to_bytes(payload_of(digest(count, hostile_facts(name))))

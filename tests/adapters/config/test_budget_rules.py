@@ -140,7 +140,7 @@ LIMIT = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=few(15))
+@settings(max_examples=few(15))
 @given(st.dictionaries(st.text(min_size=1, max_size=8), LIMIT, max_size=4), LIMIT | JSON, JSON)
 def test_whatever_a_file_says_the_entries_can_be_read_and_no_amount_is_lost(
     teams: dict[str, dict[str, Any]], overall: object, users: object

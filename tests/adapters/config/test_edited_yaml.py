@@ -93,7 +93,7 @@ def test_what_is_no_yaml_is_refused() -> None:
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=20)
 
 
-@settings(max_examples=few(30), deadline=None)
+@settings(max_examples=few(30))
 @given(st.lists(TEXTS | st.integers() | st.dictionaries(TEXTS, TEXTS, max_size=3), min_size=1, max_size=4))
 def test_any_value_is_read_as_it_was_written(entries: list[Any]) -> None:
     text = EditedYaml(FILE)

@@ -84,7 +84,7 @@ BATCHES = st.lists(st.tuples(st.integers(0, 1), SOME), max_size=20)
 DYING = st.lists(st.tuples(st.integers(0, 3), SOME), min_size=1, max_size=12)
 """Batches, and after how many scripts their sender dies."""
 
-REAL = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+REAL = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @REAL

@@ -92,7 +92,7 @@ VIEWS: tuple[Callable[[UsageRecord, RecordPart], str], ...] = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(usage, rules, zones)
 def test_every_view_sums_to_what_the_usage_costs_without_any_rule(
     found: list[tuple[str, Line, dict[int, Quantities]]], drawn: list[tuple[str, str, str, Effective]], zone: str
@@ -105,7 +105,7 @@ def test_every_view_sums_to_what_the_usage_costs_without_any_rule(
         assert total(list(view(records, by).values())) == whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(usage, rules, st.sampled_from(list(Basis)), st.decimals(0, 10**6, places=6))
 def test_the_roots_of_the_tree_and_the_unallocated_are_all_there_is_shared_costs_included(
     found: list[tuple[str, Line, dict[int, Quantities]]],
@@ -126,7 +126,7 @@ def test_the_roots_of_the_tree_and_the_unallocated_are_all_there_is_shared_costs
     assert total([*roots, billed.get(UNALLOCATED, Decimal(0))]) == whole
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(usage, rules)
 def test_a_deleted_cost_centre_loses_no_money(
     found: list[tuple[str, Line, dict[int, Quantities]]], drawn: list[tuple[str, str, str, Effective]]

@@ -329,7 +329,7 @@ INVOICED = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(BOOKED, max_size=12), st.lists(INVOICED, max_size=12))
 def test_the_parts_of_every_variance_sum_to_it_and_nothing_is_left_out(
     ours: list[Booked], theirs: list[Invoiced]

@@ -106,7 +106,7 @@ class History:
         return [each.matter.step for each in self.outbox.alerts if each.stands and each.matter.period == name]
 
 
-@settings(max_examples=few(6), deadline=None)
+@settings(max_examples=few(6))
 @given(st.lists(ACTIONS, min_size=1, max_size=12))
 def test_each_step_is_told_once_for_as_long_as_it_is_reached(actions: list[tuple[str, int, int]]) -> None:
     async def live() -> None:

@@ -79,7 +79,7 @@ def in_order(told: list[tuple[str, TurnKind]]) -> bool:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps, faults(AWAY_BEFORE, AWAY_AFTER, DIES_BEFORE, DIES_AFTER), answers)
 def test_a_channel_that_knows_repetitions_tells_each_turn_once(
     happening: list[tuple[str, Any]], failing: list[str], answered: list[Any]
@@ -98,7 +98,7 @@ def test_a_channel_that_knows_repetitions_tells_each_turn_once(
         assert world.states(name) <= {TellingState.TOLD, TellingState.IN_DIGEST}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps, faults(AWAY_BEFORE, AWAY_AFTER), answers)
 def test_a_channel_without_a_memory_tells_each_turn_once_unless_the_sender_dies(
     happening: list[tuple[str, Any]], failing: list[str], answered: list[Any]
@@ -115,7 +115,7 @@ def test_a_channel_without_a_memory_tells_each_turn_once_unless_the_sender_dies(
         assert channel.keeps_its_limits()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps, faults(DIES_BEFORE, DIES_AFTER))
 def test_nothing_is_lost_where_senders_die_and_channels_have_no_memory(
     happening: list[tuple[str, Any]], failing: list[str]
@@ -130,7 +130,7 @@ def test_nothing_is_lost_where_senders_die_and_channels_have_no_memory(
         assert in_order(channel.told)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sets(st.sampled_from(range(len(MATTERS)))), max_size=40), st.lists(st.sampled_from([1, 6, 16])))
 def test_each_matter_is_raised_and_cleared_as_often_as_it_came_and_stayed_away(
     looked: list[set[int]], gaps: list[int]

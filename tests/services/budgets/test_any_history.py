@@ -12,7 +12,7 @@ from tests.support.examples import few
 from tests.support.limited_product import ACTIONS, LimitedProduct, histories, live
 
 
-@settings(max_examples=few(15), deadline=None)
+@settings(max_examples=few(15))
 @given(histories(ACTIONS, 16))
 def test_budgets_stand_as_the_calls_say_whatever_happens(actions: Sequence[Any]) -> None:
     asyncio.run(live(LimitedProduct(MemoryCounter(), MemoryBooks()), actions))

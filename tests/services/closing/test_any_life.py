@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.periods.lifecycle import PeriodChange
@@ -90,7 +90,7 @@ class Life:
 
 @pytest.mark.parametrize("zone", ZONES)
 @given(steps=steps)
-@settings(max_examples=few(5), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(5))
 def test_closed_files_never_change_and_all_that_is_billed_is_what_the_books_say(
     zone: str, steps: list[tuple[str, int]]
 ) -> None:
@@ -128,7 +128,7 @@ def test_every_moment_is_in_exactly_one_period(moment: datetime, zone: str) -> N
 
 
 @given(steps=steps, zone=st.sampled_from(ZONES))
-@settings(max_examples=few(2), deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(2), phases=[Phase.generate])
 def test_so_do_the_files_that_are_really_published(zone: str, steps: list[tuple[str, int]]) -> None:
     async def run() -> tuple[dict[Any, Any], dict[Any, Any]]:
         life = Life(zone)

@@ -45,7 +45,7 @@ def ask(published: Published, query: CostQuery, scope: RowScope, paging: Paging 
         viewed.reader.close()
 
 
-@settings(max_examples=few(60), deadline=None)
+@settings(max_examples=few(60))
 @given(query=questions(), scope=scopes())
 def test_an_answer_is_the_sum_of_the_printed_rows(published: Published, query: CostQuery, scope: RowScope) -> None:
     answer = ask(published, query, scope)
@@ -55,7 +55,7 @@ def test_an_answer_is_the_sum_of_the_printed_rows(published: Published, query: C
     assert answer.is_complete
 
 
-@settings(max_examples=few(10), deadline=None)
+@settings(max_examples=few(10))
 @given(query=questions(), scope=scopes())
 def test_pages_together_are_the_whole_answer(published: Published, query: CostQuery, scope: RowScope) -> None:
     whole = ask(published, query, scope)
@@ -67,7 +67,7 @@ def test_pages_together_are_the_whole_answer(published: Published, query: CostQu
     assert {page.total for page in pages} == {whole.total}
 
 
-@settings(max_examples=few(10), deadline=None)
+@settings(max_examples=few(10))
 @given(query=questions(), scope=scopes())
 def test_open_usage_and_values_are_those_of_the_printed_rows(
     published: Published, query: CostQuery, scope: RowScope

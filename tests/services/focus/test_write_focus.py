@@ -317,7 +317,7 @@ def two_folders(parent: Path) -> tuple[str, str]:
     return "open", "closed"
 
 
-@settings(max_examples=few(10), deadline=None)
+@settings(max_examples=few(10))
 @given(st.lists(st.fixed_dictionaries({name: st.sampled_from(["", "a", "b/c"]) for name in DIMENSIONS}), max_size=12))
 def test_whatever_the_dimensions_no_row_is_there_twice_and_all_is_there(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[dict[str, str]]

@@ -187,7 +187,7 @@ def test_costs_of_several_currencies_have_no_number_unless_a_rate_joins_them() -
 
 
 @given(st.lists(st.decimals(0, 10**5, places=6), min_size=7, max_size=45))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_projection_is_below_what_is_spent(amounts: list[Decimal]) -> None:
     found = forecast_of(daily("2026-02-05", [str(amount) for amount in amounts]), view=viewpoint("2026-03-21"))
 

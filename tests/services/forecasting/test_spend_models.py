@@ -48,7 +48,7 @@ def test_more_history_carries_a_richer_model(days: int, method: Method) -> None:
     st.integers(14, 40),
     st.integers(1, 31),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_week_that_repeats_is_continued_exactly(week: list[float], weekday: int, days: int, horizon: int) -> None:
     values = [week[number % 7] for number in range(days)]
     coming = [week[number % 7] for number in range(days, days + horizon)]
@@ -65,13 +65,13 @@ def test_working_days_and_a_weekend_are_told_apart_within_a_week() -> None:
 
 
 @given(st.lists(amounts | st.just(0.0), min_size=7, max_size=60), st.integers(0, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_the_history_the_paths_are_finite_and_not_negative(values: list[float], weekday: int) -> None:
     assert drawn(values, weekday)[1].min() >= 0
 
 
 @given(st.lists(st.floats(-1000, 1000, allow_subnormal=False), min_size=7, max_size=60))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_corrections_below_zero_are_no_obstacle(values: list[float]) -> None:
     drawn(values)
 

@@ -272,7 +272,7 @@ def amounts(rows: Sequence[Mapping[str, str]]) -> dict[str, tuple[Decimal, Decim
     return {name: each for name, each in sums.items() if any(each)}
 
 
-@settings(max_examples=few(4), deadline=None)
+@settings(max_examples=few(4))
 @given(versions=st.lists(BOOKS, min_size=2, max_size=4))
 async def test_after_any_changes_all_that_was_billed_is_what_the_books_say(
     versions: list[dict[tuple[str, str], Any]],

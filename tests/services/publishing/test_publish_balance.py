@@ -84,7 +84,7 @@ def in_dollars(of: UsageRecord, charged: Charge) -> Decimal | None:
     return charged.cost and charged.cost * (RATE if of.currency == "EUR" else 1)
 
 
-@settings(max_examples=few(10), deadline=None)
+@settings(max_examples=few(10))
 @given(RECORDS, st.sampled_from([0, 2, 6, 12]), SHUFFLERS)
 async def test_any_books_balance_and_print_the_same_in_any_order(
     records: list[UsageRecord], decimals: int, rng: random.Random

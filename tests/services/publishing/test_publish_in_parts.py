@@ -108,7 +108,7 @@ async def test_every_file_of_a_month_is_the_same_bytes_whether_its_days_are_sett
     assert len(read_from_files.files) > 10
 
 
-@settings(max_examples=few(2), deadline=None)
+@settings(max_examples=few(2))
 @given(
     part=st.integers(1, 90),
     cut=st.integers(1, 40),

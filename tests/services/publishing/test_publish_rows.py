@@ -279,7 +279,7 @@ def convert(engine: PeriodEngine, pairs: Sequence[tuple[Decimal, Decimal]]) -> l
     return [amount for (amount,) in engine._connection.execute(query).fetchall()]
 
 
-@settings(max_examples=few(12), deadline=None)
+@settings(max_examples=few(12))
 @given(pairs=st.lists(st.tuples(AMOUNTS, RATES), min_size=1, max_size=50))
 def test_a_conversion_is_exact_to_18_decimals_half_to_even(
     engine: PeriodEngine, pairs: list[tuple[Decimal, Decimal]]

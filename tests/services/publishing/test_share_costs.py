@@ -153,7 +153,7 @@ async def test_a_true_up_for_a_closed_period_is_a_correction_of_it() -> None:
 PRICES = st.decimals(-(10**6), 10**6, places=6, allow_nan=False, allow_infinity=False).map(str)
 
 
-@settings(max_examples=few(5), deadline=None)
+@settings(max_examples=few(5))
 @given(
     costs=st.lists(st.tuples(PRICES, st.sampled_from(Basis)), max_size=3),
     requests=st.lists(st.integers(1, 10**6), max_size=6),

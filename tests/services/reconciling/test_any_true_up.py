@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
@@ -191,9 +191,7 @@ WHOLE: list[Step] = [
 @example(life=WHOLE)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
 )
 def test_all_months_together_charge_usage_shared_costs_and_accepted_true_ups(life: list[Step]) -> None:
     with TemporaryDirectory() as folder:

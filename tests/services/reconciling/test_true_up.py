@@ -202,7 +202,7 @@ async def test_a_true_up_of_a_version_before_is_read_and_stands_for_the_same() -
 AMOUNTS = st.decimals(min_value=0, max_value=10**9, places=12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(AMOUNTS, st.lists(AMOUNTS, min_size=1, max_size=8))
 async def test_usage_and_true_up_together_are_the_invoice_to_the_cent(invoice: Decimal, usage: list[Decimal]) -> None:
     control = MemoryControl()

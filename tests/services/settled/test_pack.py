@@ -86,7 +86,7 @@ def by_id(of: Sequence[UsageRecord]) -> dict[str, UsageRecord]:
     return found
 
 
-@settings(max_examples=few(6), deadline=None)
+@settings(max_examples=few(6))
 @given(st.lists(records, max_size=5, unique_by=lambda each: each.record_id), st.randoms())
 async def test_records_come_back_equal_and_their_order_changes_no_byte(
     of: list[UsageRecord], rng: random.Random

@@ -197,7 +197,7 @@ async def test_a_kill_at_any_write_leaves_what_was_there_and_the_next_run_finish
     assert await read(days) == (True, by_id([record(1), record(2)]))
 
 
-@settings(max_examples=few(6), deadline=None)
+@settings(max_examples=few(6))
 @given(st.lists(st.integers(0, 3), min_size=4, max_size=40))
 async def test_runs_and_postings_in_any_order_never_show_anything_but_the_books(order: list[int]) -> None:
     """Each step lets one of two settling runs, a posting or a reader go on to its next call of a store."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.adapters.memory.settled import MemorySettledFiles
@@ -84,7 +84,7 @@ async def test_the_usage_of_a_months_edges_is_compared_alike(tmp_path: Path) -> 
     assert from_books.found.booked == Decimal(15)
 
 
-@settings(max_examples=few(4), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=few(4))
 @given(st.lists(test_pack.records, min_size=1, max_size=5, unique_by=lambda each: each.record_id))
 async def test_an_anomaly_is_explained_alike(records: list[UsageRecord]) -> None:
     books, files = MemoryBooks(), MemorySettledFiles()

@@ -212,7 +212,7 @@ async def test_a_list_of_charges_too_long_to_sort_at_once_comes_out_whole_and_in
     assert [each["charge_id"] for each in rows] != [each["charge_id"] for each in expected]
 
 
-@settings(max_examples=few(5), deadline=None)
+@settings(max_examples=few(5))
 @given(st.lists(st.tuples(awkward, awkward, awkward), min_size=1, max_size=6))
 async def test_text_from_outside_stays_text(
     tmp_path_factory: pytest.TempPathFactory, found: list[tuple[str, str, str]]
@@ -231,7 +231,7 @@ async def test_text_from_outside_stays_text(
     assert not any(each[name].startswith(FORMULAS) for each in rows for name in each)
 
 
-@settings(max_examples=few(5), deadline=None)
+@settings(max_examples=few(5))
 @given(
     st.lists(
         st.tuples(

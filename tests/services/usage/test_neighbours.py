@@ -248,7 +248,7 @@ def said(day: str, kind: str, name: str, amount: int) -> bytes:
     )
 
 
-@settings(max_examples=few(4), deadline=None)
+@settings(max_examples=few(4))
 @given(SAID)
 async def test_whatever_was_said_by_whom_an_audit_finds_what_the_posting_posted(
     catalogue: Catalogue, events: list[tuple[str, str, str, str, int]]

@@ -211,7 +211,7 @@ async def _give_way(sleep: Callable[[float], Awaitable[None]], _: float) -> None
     await sleep(0)
 
 
-@settings(max_examples=few(15), deadline=None)
+@settings(max_examples=few(15))
 @given(_STEPS)
 async def test_documents_say_what_their_records_do(steps: list[tuple[list[bytes], str, list[str]]]) -> None:
     """Postings that die between any two writes, two at once, lost answers, and a Redis that forgets the day."""

@@ -267,7 +267,7 @@ def counted(lines: Sequence[CountedLine]) -> Lines:
     return {line.line_id: {h: dict(q) for h, q in line.hours.items()} for line in lines if line.hours}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.one_of(EVENTS, said_of_calls(DAY).map(lambda said: [event.raw for event in said])))
 async def test_the_ledger_counts_as_the_counter_does(events: list[bytes]) -> None:
     counter = MemoryCounter()
@@ -281,7 +281,7 @@ async def test_the_ledger_counts_as_the_counter_does(events: list[bytes]) -> Non
     assert lines == counted(await counter.lines(DAY, changed.epoch, list(changed.lines)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(EVENTS, SHUFFLERS)
 async def test_order_and_repetition_change_nothing_where_copies_agree(events: list[bytes], rng: random.Random) -> None:
     # One content for each call and phase, as a gateway sends it.

@@ -54,7 +54,7 @@ async def test_any_question_is_answered_with_the_figures_of_the_api_and_its_form
 ) -> None:
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=few(25), deadline=None)
+    @settings(max_examples=few(25))
     @given(questions())
     def hold(query: CostQuery) -> None:
         asyncio.run_coroutine_threadsafe(_hold(finance, finance_api, address_of(query)), loop).result(60)
