@@ -28,6 +28,7 @@ from stack.stack import Stack
 
 SERVERS = ("redis", "redisFront", "identity", "vault", "blob", "blobRoles", "cosmos", "functions")
 TIMERS = (
+    "apply_config",
     "audit_ledger",
     "close_periods",
     "post_usage",
