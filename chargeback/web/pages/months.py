@@ -70,8 +70,10 @@ async def _all(visit: Visit) -> Page:
     last = next((each for each in every if each.ends <= now), None)
     ended = [each for each in months if each.state != PeriodState.CLOSED and each.ends <= now]
     waiting = ended[-_MOST_LOOKED_AT:]  # the others wait for these, whatever else they wait for
-    found = await parts(**_sums(visit, months), **({"files": files_for(visit, Month(last.period))} if last else {}))
-    obstacles = await together(*(part(_obstacles(visit, each.period)) for each in waiting))
+    found, obstacles = await together(
+        parts(**_sums(visit, months), **({"files": files_for(visit, Month(last.period))} if last else {})),
+        together(*(part(_obstacles(visit, each.period)) for each in waiting)),
+    )
     files: Part[FileAnswers] = found.get("files", Part(None))
     return Page(
         "months.html.j2",

@@ -206,7 +206,7 @@ async def test_what_stands_in_the_way_is_told_with_something_to_do_about_it(wait
         explored = await finance.see(page.link("Explore it"))
 
     assert "Nobody has approved it" in page.words
-    assert "1 of 3 requests (33.333 %) is unpriced: mystery (mystery-1)" in page.words
+    assert "1 of 3 requests (33.333\u00a0%) is unpriced: mystery (mystery-1)" in page.words
     assert f"{PAGE}/approve" in {each.attributes["href"] for each in page.all("a")}
     head, rows, _ = table_of(page)
     assert head[:2] == ["Model", "Meter"]
