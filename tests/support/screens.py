@@ -68,9 +68,22 @@ class Screen:
         """Look at the same page on another screen."""
         await self.page.set_viewport_size({"width": size[0], "height": size[1]})
 
-    async def space_out(self) -> None:
-        """Space text as readers may who need that (WCAG 2.2, 1.4.12)."""
+    @asynccontextmanager
+    async def spaced_out(self) -> AsyncIterator[None]:
+        """Text is spaced meanwhile as readers may who need that (WCAG 2.2, 1.4.12)."""
         await self.page.evaluate(_SPACED_OUT)
+        yield
+        await self.page.evaluate("() => { document.adoptedStyleSheets.pop() }")
+
+    async def leave(self, size: tuple[int, int] = DESKTOP) -> None:
+        """Be as before the first page, for the next one. What the browser complained of meanwhile fails the test."""
+        await self.page.goto("about:blank")
+        await self.page.unroute_all()
+        await self.page.emulate_media(media="screen", color_scheme="light", reduced_motion="no-preference")
+        await self.resize(size)
+        faults = [*self.faults]
+        self.faults.clear()
+        assert not faults, "\n".join(faults)
 
     async def keep(self, name: str) -> Path:
         """Leave a screenshot of the whole page."""
@@ -123,11 +136,13 @@ async def screen(
     assert not seen.faults, "\n".join(seen.faults)
 
 
-async def inaccessible(page: Page) -> list[str]:
-    """What axe finds: each rule that is broken, with the elements that break it."""
-    # Evaluated by the debugger, which the page's policy does not concern.
-    await page.evaluate(_axe())
-    options = json.dumps({"runOnly": {"type": "tag", "values": _RULES}, "resultTypes": ["violations"]})
+async def inaccessible(page: Page, *rules: str) -> list[str]:
+    """What axe finds: each rule that is broken, with the elements that break it; of all rules, or of these."""
+    if await page.evaluate("() => typeof axe === 'undefined'"):
+        # Evaluated by the debugger, which the page's policy does not concern.
+        await page.evaluate(_axe())
+    wanted = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": _RULES}
+    options = json.dumps({"runOnly": wanted, "resultTypes": ["violations"]})
     found = await page.evaluate(f"async () => (await axe.run(document, {options})).violations")
     return [
         f"{rule['id']}: {rule['help']}: {node['html'][:200]}: {node['failureSummary']}"

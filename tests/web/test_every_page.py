@@ -5,8 +5,10 @@ other products, and at each as everybody else without a screen. Screenshots are 
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from itertools import product
+from typing import Any
 
 import httpx
 import pytest
@@ -123,26 +125,51 @@ async def test_whoever_is_not_signed_in_does_so_first_and_comes_back(world: Worl
 
 # On screens
 
+Returning = Callable[..., AbstractAsyncContextManager[Screen]]
+
+
+@pytest.fixture(scope="module")
+async def returning(visiting: Visiting) -> AsyncIterator[Returning]:
+    """Opens a screen as `visiting` does, in a browser that somebody left open: a new one takes a second.
+
+    One in which a test failed is left alone from then on.
+    """
+    left: dict[tuple[object, ...], Screen] = {}
+    async with AsyncExitStack() as browsers:
+
+        @asynccontextmanager
+        async def visit(name: str, who: str, **options: Any) -> AsyncIterator[Screen]:
+            key = (name, who, *sorted(options.items()))
+            if key not in left:
+                left[key] = await browsers.enter_async_context(await visiting(name, who, **options))
+            at = left.pop(key)
+            yield at
+            await at.leave(options.get("size", DESKTOP))
+            left[key] = at
+
+        yield visit
+
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_holds_up_on_every_screen(visiting: Visiting, path: str) -> None:
+async def test_a_page_holds_up_on_every_screen(returning: Returning, path: str) -> None:
     who = "finance" if "finance" in PAGES[path][0] else "admin"
-    async with await visiting("ordinary", who) as at:
+    async with returning("ordinary", who) as at:
         await at.go(address(path))
         await at.page.wait_for_load_state("networkidle")  # a part that takes longer comes afterwards
         await _looks_right(at, f"{path} desktop")
         assert await wider_tables(at.page) == []
-        await _is_used_with_keys(at)
         await at.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-        assert [each for each in await inaccessible(at.page) if each.startswith("color-contrast")] == []
+        assert await inaccessible(at.page, "color-contrast") == []
         await at.keep(f"{path} dark")
         await at.resize(PHONE)
         await _looks_right(at, f"{path} phone")
         await at.resize((320, 600))  # 1280 at 400 %
         assert await misplaced(at.page) == []
         await at.resize(DESKTOP)
-        await at.space_out()
-        assert await misplaced(at.page) == []
+        async with at.spaced_out():
+            assert await misplaced(at.page) == []
+        await at.page.emulate_media(color_scheme="light")
+        await _is_used_with_keys(at)  # at the end, as the focus comes back to the top a moment after the last control
 
 
 async def _looks_right(at: Screen, name: str) -> None:
@@ -161,9 +188,9 @@ async def _is_used_with_keys(at: Screen) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_prints_without_what_only_a_screen_needs(visiting: Visiting, path: str) -> None:
+async def test_a_page_prints_without_what_only_a_screen_needs(returning: Returning, path: str) -> None:
     who = "finance" if "finance" in PAGES[path][0] else "admin"
-    async with await visiting("ordinary", who) as at:
+    async with returning("ordinary", who) as at:
         page = await at.go(address(path))
         title = await page.inner_text("h1")
         await page.emulate_media(media="print")
@@ -177,11 +204,11 @@ async def test_a_page_prints_without_what_only_a_screen_needs(visiting: Visiting
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_says_the_same_without_scripts(visiting: Visiting, path: str) -> None:
+async def test_a_page_says_the_same_without_scripts(returning: Returning, path: str) -> None:
     who = "finance" if "finance" in PAGES[path][0] else "admin"
     async with (
-        await visiting("ordinary", who) as at,
-        await visiting("ordinary", who, javascript=False) as without_scripts,
+        returning("ordinary", who) as at,
+        returning("ordinary", who, javascript=False) as without_scripts,
     ):
         await at.page.route("**/*", _bring_nothing_later)
         plain = await _worked_out(without_scripts, address(path))
@@ -207,9 +234,9 @@ OTHERS = ("empty", "one row", "many centres", "hostile") if EVERYWHERE else ("ma
 
 
 @pytest.mark.parametrize(("name", "path"), list(product(OTHERS, PAGES)))
-async def test_a_page_over_another_product_fits_on_a_phone(visiting: Visiting, name: str, path: str) -> None:
+async def test_a_page_over_another_product_fits_on_a_phone(returning: Returning, name: str, path: str) -> None:
     who = "finance" if "finance" in PAGES[path][0] else "admin"
-    async with await visiting(name, who, size=PHONE) as at:
+    async with returning(name, who, size=PHONE) as at:
         if path in OF_ORDINARY and (await at.page.request.get(f"{at.site}{address(path)}")).status in (404, 409):
             return
         page = await at.go(address(path))
@@ -221,8 +248,8 @@ async def test_a_page_over_another_product_fits_on_a_phone(visiting: Visiting, n
 
 
 @pytest.mark.parametrize("who", [each.name for each in PEOPLE] if EVERYWHERE else ["owner", "operator"])
-async def test_each_role_finds_its_way_on_a_phone(visiting: Visiting, who: str) -> None:
-    async with await visiting("ordinary", who, size=PHONE) as at:
+async def test_each_role_finds_its_way_on_a_phone(returning: Returning, who: str) -> None:
+    async with returning("ordinary", who, size=PHONE) as at:
         for path in seen_by(who):
             await at.go(address(path))
             await at.keep(f"{path} {who}")

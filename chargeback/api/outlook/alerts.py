@@ -72,7 +72,8 @@ async def _pages(
     container: "Container", start: datetime, now: datetime, kind: AlertKind | None, *, standing: bool
 ) -> AsyncIterator[Sequence[Alert]]:
     if standing:
-        yield [kept.alert for kept in await container.outbox.standing(kind)]
+        for each in [kind] if kind else AlertKind:
+            yield [kept.alert for kept in await container.outbox.standing(each)]
     async for page in container.outbox.between(start, now):
         yield page
 
