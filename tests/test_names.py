@@ -41,8 +41,13 @@ def public(kinds: tuple[type[ast.stmt], ...], modules: list[Path]) -> dict[str, 
 
 def names_in(code: str, kinds: tuple[type[ast.stmt], ...]) -> Iterator[str]:
     for node in ast.parse(code).body:
-        if isinstance(node, kinds) and not node.name.startswith("_"):
+        if isinstance(node, kinds) and not node.name.startswith("_") and not _is_overload(node):
             yield node.name
+
+
+def _is_overload(node: ast.stmt) -> bool:
+    """Whether a definition only says which types another one, of the same name, is given."""
+    return any(isinstance(each, ast.Name) and each.id == "overload" for each in getattr(node, "decorator_list", []))
 
 
 def constants_in(code: str) -> Iterator[str]:

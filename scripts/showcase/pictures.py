@@ -28,6 +28,7 @@ from stack.stack import Stack
 
 SERVERS = ("redis", "redisFront", "identity", "vault", "blob", "blobRoles", "cosmos", "functions")
 TIMERS = (
+    "apply_config",
     "audit_ledger",
     "close_periods",
     "post_usage",
@@ -138,6 +139,7 @@ async def take(browser: Browser, site: str, picture: tuple[str, tuple[int, int]]
     await page.get_by_role("button", name=PEOPLE["finance"].name).click()
     await page.wait_for_url(f"{site}/**")
     await page.goto(f"{site}{path}", wait_until="networkidle")  # some parts come afterwards
+    await page.wait_for_function("() => !document.body.innerText.includes('being worked out')")
     found = await page.screenshot(animations="disabled")
     content = await smaller(await context.new_page(), found)
     await context.close()

@@ -84,6 +84,7 @@ async def test_what_stands_is_found_by_its_kind(outbox: Outbox) -> None:
     found = await outbox.standing(AlertKind.BUDGET)
 
     assert {kept.alert.matter.rule for kept in found} == {"a", "b"}
+    assert {kept.alert.matter.rule for kept in await outbox.standing()} == {"a", "b", "other"}
 
 
 async def test_what_is_due_in_a_channel_comes_in_the_order_of_its_times(outbox: Outbox) -> None:

@@ -146,9 +146,10 @@ class CosmosOutbox:
         """Replace an alert, unless another run wrote first."""
         return KeptAlert(alert, await self._documents.swap(alert, after))
 
-    async def standing(self, kind: AlertKind) -> list[KeptAlert]:
-        """The alerts of a kind that stand."""
-        found = await self._documents.find("c.stands = true AND c.kind = @kind", {"kind": kind.value})
+    async def standing(self, kind: AlertKind | None = None) -> list[KeptAlert]:
+        """The alerts of a kind, or of all, that stand."""
+        of_kind = " AND c.kind = @kind" if kind else ""
+        found = await self._documents.find(f"c.stands = true{of_kind}", {"kind": kind.value} if kind else {})
         return [KeptAlert(*each) for each in found]
 
     async def due(self, channel: str, now: datetime) -> list[KeptAlert]:

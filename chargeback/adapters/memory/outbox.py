@@ -67,9 +67,9 @@ class MemoryOutbox:
         """Replace an alert, unless another run wrote first."""
         return KeptAlert(*self._documents.swap(alert, after))
 
-    async def standing(self, kind: AlertKind) -> list[KeptAlert]:
-        """The alerts of a kind that stand."""
-        return [each for each in self._kept() if each.alert.matter.kind == kind and each.alert.stands]
+    async def standing(self, kind: AlertKind | None = None) -> list[KeptAlert]:
+        """The alerts of a kind, or of all, that stand."""
+        return [each for each in self._kept() if kind in (None, each.alert.matter.kind) and each.alert.stands]
 
     async def due(self, channel: str, now: datetime) -> list[KeptAlert]:
         """What a channel is to be told, the longest waiting first."""

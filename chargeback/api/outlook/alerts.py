@@ -72,8 +72,7 @@ async def _pages(
     container: "Container", start: datetime, now: datetime, kind: AlertKind | None, *, standing: bool
 ) -> AsyncIterator[Sequence[Alert]]:
     if standing:
-        for each in [kind] if kind else AlertKind:
-            yield [kept.alert for kept in await container.outbox.standing(each)]
+        yield [kept.alert for kept in await container.outbox.standing(kind)]
     async for page in container.outbox.between(start, now):
         yield page
 

@@ -44,8 +44,8 @@ class Outbox(Protocol):
     async def swap(self, alert: Alert, after: str) -> KeptAlert:
         """Replace an alert. Raises `Superseded` if `after` is not the token of its latest write."""
 
-    async def standing(self, kind: AlertKind) -> list[KeptAlert]:
-        """The alerts of a kind that may still be taken back or end (`Alert.stands`)."""
+    async def standing(self, kind: AlertKind | None = None) -> list[KeptAlert]:
+        """The alerts of a kind, or of all, that may still be taken back or end (`Alert.stands`)."""
 
     async def due(self, channel: str, now: datetime) -> list[KeptAlert]:
         """The alerts of which a channel is to be told something now or earlier, the longest waiting first.

@@ -4,23 +4,23 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from typing import TypeVar, overload
 
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-D = TypeVar("D")
-E = TypeVar("E")
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_C = TypeVar("_C")
+_D = TypeVar("_D")
+_E = TypeVar("_E")
 
 
 @overload
-async def together(first: Awaitable[A], second: Awaitable[B], /) -> tuple[A, B]: ...
+async def together(first: Awaitable[_A], second: Awaitable[_B], /) -> tuple[_A, _B]: ...
 @overload
-async def together(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C], /) -> tuple[A, B, C]: ...
+async def together(first: Awaitable[_A], second: Awaitable[_B], third: Awaitable[_C], /) -> tuple[_A, _B, _C]: ...
 @overload
 async def together(
-    first: Awaitable[A], second: Awaitable[B], third: Awaitable[C], fourth: Awaitable[D], fifth: Awaitable[E], /
-) -> tuple[A, B, C, D, E]: ...
+    first: Awaitable[_A], second: Awaitable[_B], third: Awaitable[_C], fourth: Awaitable[_D], fifth: Awaitable[_E], /
+) -> tuple[_A, _B, _C, _D, _E]: ...
 @overload
-async def together(*works: Awaitable[A]) -> list[A]: ...
+async def together(*works: Awaitable[_A]) -> list[_A]: ...
 async def together(*works: Awaitable[object]) -> object:
     """What each gives, in their order.
 

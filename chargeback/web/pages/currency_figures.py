@@ -80,7 +80,7 @@ async def currency_figures(
 
     async def change() -> Change:
         of = asked | about.same_days_before | {"groupBy": "model", "top": str(_MOST_CAUSES)}
-        return _change(await api.ask("/costs/comparison", ComparisonAnswer, of), whole.currency)
+        return _change(await api.ask_beside("/costs/comparison", ComparisonAnswer, of), whole.currency)
 
     async def movers() -> Sequence[MoverAnswer]:
         by = {"groupBy": ["application" if about.centre else "costCentre", "model"], "levels": str(about.levels)}
@@ -89,17 +89,18 @@ async def currency_figures(
 
     async def days() -> DayTable:
         of = asked | {"granularity": "day", "groupBy": ["model", "kind"], "maxpagesize": "5000"}
-        page = await api.ask("/costs/series", CostPage, of)
+        page = await api.ask_beside("/costs/series", CostPage, of)
         return days_of(page.value, "model", about.choice.first, dates_of(about.month)[-1])
 
     async def named(dimension: str) -> Sequence[Share]:
         of = asked | {"groupBy": _PARAMETERS[dimension], "kind": "usage", "maxpagesize": str(_NAMES)}
-        page = await api.ask("/costs/breakdown", CostPage, of)
+        ask = api.ask if dimension == "user" else api.ask_beside  # whoever reads the costs of persons is recorded
+        page = await ask("/costs/breakdown", CostPage, of)
         return shares_of(page.value, dimension, whole, of_currency(kinds, whole.currency))
 
     async def centres() -> Sequence[Share]:
         of = asked | {"groupBy": "costCentre", "levels": str(about.levels), "maxpagesize": str(_NAMES)}
-        page = await api.ask("/costs/breakdown", CostPage, of)
+        page = await api.ask_beside("/costs/breakdown", CostPage, of)
         return shares_of(page.value, "cost_centre", whole)
 
     found: dict[str, Part[Any]] = await parts(

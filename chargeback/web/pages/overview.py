@@ -76,7 +76,7 @@ async def _summary(visit: Visit, about: MonthOfCentre) -> tuple[Part[CostPage], 
     While they are away the page shows the rest; wrong parameters are a page of their own.
     """
     asked = visit.api.ask("/costs/summary", CostPage, about.asked)
-    by_kind = visit.api.ask("/costs/breakdown", CostPage, about.asked | {"groupBy": "kind"})
+    by_kind = visit.api.ask_beside("/costs/breakdown", CostPage, about.asked | {"groupBy": "kind"})
     try:
         summary, kinds = await together(asked, by_kind)
     except ApiRefused as error:

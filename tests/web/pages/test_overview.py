@@ -1,7 +1,7 @@
 """The overview says what the files say, to each person what they may see, and shows the rest where a part is away."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,6 +11,7 @@ import pytest
 from chargeback.domain.costs.cost_query import CostQuery, cost_query
 from chargeback.domain.costs.dimension import Dimension
 from chargeback.domain.reports.layout import statement_path
+from chargeback.services.audit_log.entries import entries_since
 from tests.support.cost_views import sums_of
 from tests.support.many_dimensions import CENTRES
 from tests.support.page_worlds import BLOB, CLOSED, HOSTILE, MONTH, without
@@ -69,6 +70,22 @@ async def test_every_figure_is_a_sum_of_the_printed_rows_that_somebody_sees(
             assert bool(others[0] or others[1]) == (len(found) < len(expected))
         days = [amount(row[-1]) for row in page.tables[f"days-{currency}"] if row[0] not in ("Day", "All")]
         assert sum(days) == (cost or ZERO)
+
+
+async def test_to_look_is_recorded_as_a_sum_a_comparison_and_the_costs_of_persons(books: Books) -> None:
+    async def reads() -> list[tuple[str, str]]:
+        since = datetime(2020, 1, 1, tzinfo=UTC)
+        entries = [each async for each in entries_since(books.container.audit_entries, since)]
+        return [(read.act, read.asked) for each in entries for read in each.reads]
+
+    before = len(await reads())
+    await look(books.container, "finance", "/overview?month=2026-03")
+
+    found = await reads()
+    acts = {act for act, _ in found[: len(found) - before]}
+    breakdowns = [asked for act, asked in found[: len(found) - before] if act == "getCostBreakdown"]
+    assert acts == {"getCostSummary", "compareCosts", "getCostBreakdown", "listAlerts"}
+    assert all("groupBy=user" in asked for asked in breakdowns)
 
 
 async def test_costs_by_cost_centre_are_those_right_below_the_one_shown(books: Books) -> None:
