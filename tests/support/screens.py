@@ -137,7 +137,7 @@ async def screen(
 
 
 async def inaccessible(page: Page, *rules: str) -> list[str]:
-    """What axe finds: each rule that is broken, with the elements that break it; of all rules, or of these."""
+    """What axe finds: each rule that is broken, with the elements that break it. Without names, all rules are asked."""
     if await page.evaluate("() => typeof axe === 'undefined'"):
         # Evaluated by the debugger, which the page's policy does not concern.
         await page.evaluate(_axe())
