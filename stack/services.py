@@ -138,7 +138,7 @@ def _functions(site: Site) -> list[str]:
 def _channels(site: Site) -> list[str]:
     access = site.channel_access
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
-    known = ["--signing-key", str(site.signing_key), "--secret", access.key]
+    known = ["--signing-key", str(site.signing_key), f"--secret={access.key}"]  # a key may begin with "-"
     return _python("channels.server", "--port", str(access.port), "--mail-port", str(access.mail_port), *tls, *known)
 
 

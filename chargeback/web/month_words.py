@@ -12,6 +12,8 @@ from chargeback.domain.access.permissions import Permission, refusal
 from chargeback.domain.access.requester import Requester
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.periods.obstacles import ObstacleKind
+from chargeback.domain.reports.layout import manifest_path, name_of
+from chargeback.domain.time.months import Month
 from chargeback.web.rendering import link
 
 _MONTH = re.compile(r"\b\d{4}-\d{2}\b")
@@ -124,7 +126,9 @@ def _help(
             true_up = HelpingStep("Set the true-up", f"{base}/true-up")
             return Help(advice, (compare, true_up) if may_change(who) else ())
         case ObstacleKind.PROMISE | ObstacleKind.UNVERIFIED | ObstacleKind.RATE:
-            manifest = HelpingStep("The manifest of the draft", f"{base}/files/manifest.json")
+            manifest = HelpingStep(
+                "The manifest of the draft", f"{base}/files/{name_of(manifest_path(Month(month.period)))}"
+            )
             in_spite = HelpingStep("Close it in spite of this", f"{base}/close-in-spite")
             return Help(steps=(manifest, in_spite) if may_change(who) else ())
     return Help()

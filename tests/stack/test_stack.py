@@ -113,6 +113,14 @@ def test_blobs_on_disk_survive_a_stop_of_the_server(tmp_path: Path) -> None:
         assert json.loads(call(stack.site, "GET", url, headers)) == {"kept": True}
 
 
+def test_a_key_may_begin_like_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: "-" + "k" * 42)
+
+    with Stack(tmp_path, services=["identity", "vault", "channels"]) as stack:
+        assert stack.site.channels_key.startswith("-")
+        assert stack.pid("channels")
+
+
 def test_an_exception_inside_ends_every_server(tmp_path: Path) -> None:
     pids = []
 
