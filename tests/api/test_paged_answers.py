@@ -113,7 +113,7 @@ async def test_who_has_the_answer_gets_304_until_the_figures_change(listing: htt
     assert (first.status_code, same.status_code, changed.status_code) == (200, 304, 200)
     assert same.content == b""
     for answer in (first, same):
-        assert answer.headers["vary"] == "Accept, Authorization"
+        assert answer.headers["vary"] == "Accept, Authorization, Cookie"
         assert answer.headers["cache-control"] == "private, no-cache"
         assert answer.headers["etag"] == first.headers["etag"]
 
