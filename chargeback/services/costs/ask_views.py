@@ -12,6 +12,7 @@ from chargeback.domain.costs.cost_query import Paging
 from chargeback.domain.errors import NoRoom, QueryRefused, QueryTooLarge
 from chargeback.services.costs.known_views import ViewsOfSpan
 from chargeback.services.costs.plan_query import Read, ReadingPlan
+from chargeback.services.costs.recent_answers import RecentAnswers, Rows, question_of
 from chargeback.services.costs.view_files import ViewFiles
 from chargeback.services.duck.engine import Engine, open_engine
 from chargeback.services.duck.statements import quoted
@@ -49,6 +50,7 @@ class Asking:
     def __init__(self, files: ViewFiles, limits: CostLimits) -> None:
         self.limits = limits
         self._files = files
+        self._recent = RecentAnswers()
         self._turns = asyncio.Semaphore(limits.at_once)
         self._opened: Engine | None = None
         self._opening = Lock()
@@ -68,7 +70,7 @@ class Asking:
 
     async def ask(
         self, name: str, plan: ReadingPlan, views: ViewsOfSpan, columns: Sequence[str], **words: object
-    ) -> list[dict[str, Any]]:
+    ) -> Rows:
         """All rows that a statement gives of what a plan reads.
 
         Raises `UnusableView` where a file is not what was written, `QueryTooLarge` where the answer takes too long, too
@@ -76,15 +78,20 @@ class Asking:
         """
         made = {each.month: each for each in views.made}
         files = [made[month].files[name] for read in plan.reads for month, name in read.files]
+        question = question_of(name, plan.reads, plan.values, columns, [each.sha256 for each in files], words)
+        if (known := self._recent.find(question)) is not None:
+            return known
         async with self._files.local(files) as local:
             waiting = iter(local)
             reads = [_select(read, columns, [next(waiting) for _ in read.files]) for read in plan.reads]
             words["reads"] = " UNION ALL ".join(reads)
-            return await self._until_ended(name, plan.values, words)
+            rows = await self._until_ended(name, plan.values, words)
+        self._recent.keep(question, rows)
+        return rows
 
     async def page(
         self, name: str, plan: ReadingPlan, views: ViewsOfSpan, columns: Sequence[str], paging: Paging, **words: object
-    ) -> tuple[list[dict[str, Any]], int]:
+    ) -> tuple[Rows, int]:
         """Some of the rows, and how many there are; `QueryTooLarge` also where these are too many."""
         if not plan.reads:
             return [], 0
@@ -99,7 +106,8 @@ class Asking:
         return rows, total
 
     def close(self) -> None:
-        """Let go of the database and the files."""
+        """Let go of the database, the files and what is kept of their rows."""
+        self._recent.clear()
         if self._opened is not None:
             self._opened.close()
             self._opened = None

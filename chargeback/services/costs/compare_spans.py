@@ -13,6 +13,7 @@ from chargeback.domain.reports.movers import Charged, movers
 from chargeback.services.costs.ask_views import Asking
 from chargeback.services.costs.known_views import ViewsOfSpan
 from chargeback.services.costs.plan_query import columns_of, expression_of, plan_reads
+from chargeback.services.costs.recent_answers import Rows
 
 MOST_MOVERS = 100
 
@@ -41,7 +42,7 @@ async def compare_spans(
         plan = plan_reads(span, scope, [each.month for each in of.made], needed, plan, name)
     assert plan is not None
     levels = spans[1].levels
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     if plan.reads:
         plan.values |= {"most": most, "items": _MOST_ITEMS + 1}
         rows = await asking.ask(

@@ -26,6 +26,7 @@ from chargeback.services.costs.compare_spans import compare_spans
 from chargeback.services.costs.grains import type_of_sum
 from chargeback.services.costs.known_views import KnownViews, ViewsOfSpan
 from chargeback.services.costs.plan_query import ReadingPlan, columns_of, expression_of, plan_reads
+from chargeback.services.costs.recent_answers import Rows
 from chargeback.services.costs.view_files import UnusableView, ViewFiles
 from chargeback.services.costs.view_pointers import ViewFile, ViewPointers
 from chargeback.services.ports.control import Control
@@ -152,9 +153,7 @@ class CostReader:
                     self._views.forget()
                     is_fresh = True
 
-    async def _rows(
-        self, query: CostQuery, scope: RowScope, views: ViewsOfSpan, paging: Paging
-    ) -> tuple[list[dict[str, Any]], int]:
+    async def _rows(self, query: CostQuery, scope: RowScope, views: ViewsOfSpan, paging: Paging) -> tuple[Rows, int]:
         time = {Granularity.NONE: (), Granularity.MONTH: ("month",), Granularity.DAY: ("date",)}[query.granularity]
         is_metered = Dimension.METER in (*query.group_by, *query.filters)
         dimensions = columns_of(query.group_by)
@@ -202,7 +201,7 @@ def _paths(files: Mapping[str, ViewFile]) -> set[str]:
     return {each.path for each in files.values()}
 
 
-def _row(query: CostQuery, row: dict[str, Any], of: Callable[[Month | None], CostStanding]) -> CostRow:
+def _row(query: CostQuery, row: Mapping[str, Any], of: Callable[[Month | None], CostStanding]) -> CostRow:
     date = BookDate(row["date"]) if query.granularity is Granularity.DAY else None
     month = Month(row["month"]) if query.granularity is Granularity.MONTH else month_of(date) if date else None
     return CostRow(
@@ -217,7 +216,7 @@ def _row(query: CostQuery, row: dict[str, Any], of: Callable[[Month | None], Cos
     )
 
 
-def _open(row: dict[str, Any], views: ViewsOfSpan) -> OpenUsageRow:
+def _open(row: Mapping[str, Any], views: ViewsOfSpan) -> OpenUsageRow:
     named = {name: value for name, value in row.items() if name not in ("month", "state", "total")}
     month = Month(row["month"])
     return OpenUsageRow(month=month, state=LineState(row["state"]), standing=views.of(month), **named)
