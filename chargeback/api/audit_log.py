@@ -98,7 +98,7 @@ def router(container: Container) -> APIRouter:
         asked = EntryFilter(actor, act, target, reads)
         found: list[AuditEntry] = []
         looked, last = 0, 0
-        async for entry in entries_since(container.audit_entries, start, before):
+        async for entry in entries_since(container.audit_entries, start, before, with_reads=reads):
             looked, last = looked + 1, entry.number
             if asked.lets(entry):
                 found.append(entry)

@@ -121,7 +121,7 @@ def list_entries(
         start = time_of(since, now) if since else now - _LOOKS_BACK
         outcomes: dict[int, str] = {}
         found: list[ListedEntry] = []
-        async for entry in entries_since(container.audit_entries, start):
+        async for entry in entries_since(container.audit_entries, start, with_reads=reads):
             if entry.phase is EntryPhase.CONCLUDED and entry.began:
                 outcomes.setdefault(entry.began, entry.outcome)
             elif entry.phase is EntryPhase.BEGUN or (reads and entry.phase is EntryPhase.READ):

@@ -6,11 +6,11 @@ import pytest
 
 from chargeback.adapters.azure import audit_entries as cosmos
 from chargeback.domain.audit_log.acts import Act
-from chargeback.domain.audit_log.entry import EntryPhase
+from chargeback.domain.audit_log.entry import AuditEntry, EntryPhase, entry_id, keep
 from chargeback.services.audit_log.audit_log import AuditLog
 from chargeback.services.audit_log.chain_writer import ChainWriter
 from chargeback.services.ports.audit_entries import AuditEntries
-from tests.support.audit_log import KIM, chain, entries_in, faults_in, ticking
+from tests.support.audit_log import KIM, NOW, chain, entries_in, faults_in, ticking
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +54,22 @@ async def test_all_come_in_their_order_and_backwards(
     last = await audit_entries.last()
     assert last is not None
     assert last["id"] == forwards[-1]
+
+
+async def test_entries_of_some_phases_are_found_among_others(audit_entries: AuditEntries) -> None:
+    written = [
+        AuditEntry(number=number, previous="", at=NOW, writer="w", phase=phase, reason='a "phase":"begun" in words')
+        for number, phase in enumerate([*EntryPhase, *EntryPhase], 1)
+    ]
+    for each in written:
+        await audit_entries.create(keep(each))
+    phases = (EntryPhase.BEGUN, EntryPhase.CONCLUDED)
+
+    found = [document["id"] async for page in audit_entries.backwards(phases=phases) for document in page]
+    before = [document["id"] async for page in audit_entries.backwards(5, phases) for document in page]
+
+    assert found == [entry_id(each.number) for each in reversed(written) if each.phase in phases]
+    assert before == found[2:]
 
 
 async def test_several_processes_write_one_chain(audit_entries: AuditEntries) -> None:

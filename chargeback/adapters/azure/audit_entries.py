@@ -5,7 +5,7 @@ creating an entry that is there fails with 409, whichever process tries. The app
 replaces nor deletes.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -14,7 +14,7 @@ from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy
 
 from chargeback.adapters.azure.cosmos import translated_cosmos_errors
-from chargeback.domain.audit_log.entry import KeptEntry, entry_id
+from chargeback.domain.audit_log.entry import EntryPhase, KeptEntry, entry_id, text_of_phase
 
 PART = 10_000
 
@@ -59,11 +59,13 @@ class CosmosAuditEntries:
             async for page in self._pages(_name(part), "ASC"):
                 yield page
 
-    async def backwards(self, before: int | None = None) -> AsyncIterator[list[Mapping[str, Any]]]:
-        """Every document, or those before a number, the latest first."""
+    async def backwards(
+        self, before: int | None = None, phases: Collection[EntryPhase] = ()
+    ) -> AsyncIterator[list[Mapping[str, Any]]]:
+        """Every document, or those before a number or of some phases, the latest first."""
         last = await self._last_part() if before is None else (before - 1) // PART
         for part in reversed(range(last + 1)):
-            async for page in self._pages(_name(part), "DESC", before=before):
+            async for page in self._pages(_name(part), "DESC", before=before, phases=phases):
                 yield page
 
     async def _last_part(self) -> int:
@@ -86,13 +88,22 @@ class CosmosAuditEntries:
         return None
 
     async def _pages(
-        self, part: str, order: str, most: int = _PAGE, before: int | None = None
+        self,
+        part: str,
+        order: str,
+        most: int = _PAGE,
+        before: int | None = None,
+        phases: Collection[EntryPhase] = (),
     ) -> AsyncGenerator[list[Mapping[str, Any]]]:
         where, given = "c.part = @part", {"@part": part}
         if before is not None:
             where, given = f"{where} AND c.id < @before", {**given, "@before": entry_id(before)}
+        if phases:
+            texts = {f"@phase{number}": text_of_phase(each) for number, each in enumerate(phases)}
+            any_of = " OR ".join(f"CONTAINS(c.text, {name})" for name in texts)
+            where, given = f"{where} AND ({any_of})", given | texts
         pages = self._container.query_items(
-            f"SELECT * FROM c WHERE {where} ORDER BY c.id {order}",  # noqa: S608 ASC or DESC
+            f"SELECT * FROM c WHERE {where} ORDER BY c.id {order}",  # noqa: S608 names of ours, ASC or DESC
             parameters=[{"name": name, "value": value} for name, value in given.items()],
             partition_key=part,
             max_item_count=most,

@@ -1,11 +1,11 @@
 """The entries of the audit log in memory."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 import msgspec
 
-from chargeback.domain.audit_log.entry import KeptEntry, entry_id
+from chargeback.domain.audit_log.entry import EntryPhase, KeptEntry, entry_id, text_of_phase
 
 _PAGE = 100
 
@@ -36,9 +36,14 @@ class MemoryAuditEntries:
         async for page in self._pages(sorted(self.documents)):
             yield page
 
-    async def backwards(self, before: int | None = None) -> AsyncIterator[list[Mapping[str, Any]]]:
-        """Every document, or those before a number, the latest first."""
+    async def backwards(
+        self, before: int | None = None, phases: Collection[EntryPhase] = ()
+    ) -> AsyncIterator[list[Mapping[str, Any]]]:
+        """Every document, or those before a number or of some phases, the latest first."""
         ids = [each for each in self.documents if before is None or each < entry_id(before)]
+        if phases:
+            texts = [text_of_phase(each) for each in phases]
+            ids = [each for each in ids if any(text in str(self.documents[each].get("text")) for text in texts)]
         async for page in self._pages(sorted(ids, reverse=True)):
             yield page
 

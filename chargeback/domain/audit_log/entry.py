@@ -136,6 +136,11 @@ def entry_in(kept: KeptEntry) -> AuditEntry:
     return msgspec.json.decode(kept.text, type=AuditEntry)
 
 
+def text_of_phase(phase: EntryPhase) -> str:
+    """What the text of every entry with a phase has in it."""
+    return f'"phase":"{phase.value}"'
+
+
 def hash_of(text: str) -> str:
     """The hash of an entry's text."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -25,7 +25,7 @@ async def conclude_left(log: AuditLog, stored_digest: StoredDigest, now: datetim
     begun: list[AuditEntry] = []
     ended: set[int | None] = set()
     latest: dict[int, dict[str, AuditEntry]] = {}
-    async for entry in entries_since(log.entries, now - LOOKS_BACK):
+    async for entry in entries_since(log.entries, now - LOOKS_BACK, with_reads=False):
         if entry.phase is EntryPhase.CONCLUDED:
             ended.add(entry.began)
         elif entry.phase is EntryPhase.CHANGING and entry.began:

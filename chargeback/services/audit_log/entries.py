@@ -7,13 +7,28 @@ from typing import Any
 
 import msgspec
 
-from chargeback.domain.audit_log.entry import BEFORE_THE_FIRST, AuditEntry, KeptEntry, entry_id, entry_in, hash_of
+from chargeback.domain.audit_log.entry import (
+    BEFORE_THE_FIRST,
+    AuditEntry,
+    EntryPhase,
+    KeptEntry,
+    entry_id,
+    entry_in,
+    hash_of,
+)
 from chargeback.services.ports.audit_entries import AuditEntries
 
+_OF_ACTS = tuple(phase for phase in EntryPhase if phase is not EntryPhase.READ)
 
-async def entries_since(entries: AuditEntries, since: datetime, before: int | None = None) -> AsyncIterator[AuditEntry]:
-    """The entries from the latest on, or from before a number, until one that is older than `since`."""
-    async for page in entries.backwards(before):
+
+async def entries_since(
+    entries: AuditEntries, since: datetime, before: int | None = None, *, with_reads: bool = True
+) -> AsyncIterator[AuditEntry]:
+    """The entries from the latest on, or from before a number, until one that is older than `since`.
+
+    Without reads they are left where they are kept: there are many times as many of them as acts.
+    """
+    async for page in entries.backwards(before, () if with_reads else _OF_ACTS):
         for document in page:
             try:
                 entry = entry_in(msgspec.convert(dict(document), KeptEntry))

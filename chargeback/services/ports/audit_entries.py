@@ -1,9 +1,9 @@
 """The port for the audit log's entries, which are only ever added."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Protocol
 
-from chargeback.domain.audit_log.entry import KeptEntry
+from chargeback.domain.audit_log.entry import EntryPhase, KeptEntry
 
 
 class AuditEntries(Protocol):
@@ -21,5 +21,10 @@ class AuditEntries(Protocol):
     def forwards(self) -> AsyncIterator[list[Mapping[str, Any]]]:
         """Every document in the order of its id, page by page, with whatever stands in it."""
 
-    def backwards(self, before: int | None = None) -> AsyncIterator[list[Mapping[str, Any]]]:
-        """Every document, or those before a number, the latest first, page by page."""
+    def backwards(
+        self, before: int | None = None, phases: Collection[EntryPhase] = ()
+    ) -> AsyncIterator[list[Mapping[str, Any]]]:
+        """Every document, or those before a number, the latest first, page by page.
+
+        Of some `phases` only, where there are any: by what stands in the text, so that others may be among them.
+        """
