@@ -8,11 +8,14 @@ from chargeback.functions.triggers import TRIGGERS
 from chargeback.process import prepare_process
 from chargeback.settings import read_settings
 from chargeback.web.late_site import LateSite
+from chargeback.web.long_lived import LongLived
 
 prepare_process()
 say_started()
 container = Container(read_settings())
 
-app = func.AsgiFunctionApp(app=LateSite(container), http_auth_level=func.AuthLevel.ANONYMOUS, function_name="http_app")
+site = LongLived(LateSite(container))
+
+app = func.AsgiFunctionApp(app=site, http_auth_level=func.AuthLevel.ANONYMOUS, function_name="http_app")
 for trigger in TRIGGERS:
     app.register_functions(trigger.blueprint(container))
