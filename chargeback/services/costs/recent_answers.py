@@ -6,10 +6,10 @@ from hashlib import sha256
 from typing import Any
 
 MOST_ROWS = 20_000
-"""Of all answers together; a row takes about a kilobyte of memory."""
+"""The rows of all answers together; one takes about a kilobyte of memory."""
 
 MOST_ROWS_OF_ONE = 2_000
-"""Answers with more are not kept: who asks for them reads page after page, and none twice."""
+"""The rows of one answer: longer ones are read page after page, and nobody reads a page twice."""
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -26,5 +26,5 @@ class AuditEntries(Protocol):
     ) -> AsyncIterator[list[Mapping[str, Any]]]:
         """Every document, or those before a number, the latest first, page by page.
 
-        Of some `phases` only, where there are any: by what stands in the text, so that others may be among them.
+        `phases` leaves out the entries of other phases, by what stands in their text, so that some may be among them.
         """
