@@ -35,7 +35,7 @@ TOGETHER_MB = 440
 
 HEAVY = {
     *("statsmodels", "scipy", "numpy", "pandas", "patsy", "formulaic"),  # forecasts
-    *("duckdb", "_duckdb", "xlsxwriter", "pygal", "jinja2"),  # books and files
+    *("duckdb", "_duckdb", "xlsxwriter", "jinja2"),  # books and files
     *("fastapi", "starlette", "typer", "rich", "tiktoken"),  # HTTP, terminal, estimates
 }
 

@@ -17,7 +17,6 @@ ALLOWED = {
 """Permissive licences, and MPL 2.0, which binds changes to its own files alone; identifiers of spdx.org."""
 
 REASONS = {
-    "pygal": "LGPL 3 or later: it is installed beside the product, unchanged, and can be replaced",
     "redis-entraid": "says nothing in its package; its repository (github.com/redis/redis-py-entraid) is under MIT",
     "node_modules/argparse": "Python-2.0, that of Python's argparse, which it copies; a part of openapi-typescript",
     "node_modules/get-closest": "says nothing in its package; a part of the Cosmos DB emulator, for development alone",

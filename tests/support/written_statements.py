@@ -82,7 +82,7 @@ class Page(HTMLParser):
             self._open.append(tag)
         if tag == "section":
             self._section = dict(attrs).get("aria-labelledby") or dict(attrs).get("id") or ""
-        if tag == "svg" and dict(attrs).get("class") == "pygal-chart":
+        if tag == "svg" and dict(attrs).get("class") == "chart":
             self.charts[self._section] = self.charts.get(self._section, 0) + 1
         if tag == "tr":
             self.tables.setdefault(self._section, []).append([])

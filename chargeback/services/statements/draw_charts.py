@@ -1,29 +1,41 @@
-"""Draws the charts of a page as SVG: bars by day and bars by name, by pygal without scripts, ids or dates.
+"""Draws the charts of a page as SVG: bars by day and bars by name, without scripts, ids or dates.
 
-What pygal needs for its own scripts and style sheets is taken out by a filter of its own: the page's style sheet gives
-colours by the classes that remain, so that one sheet serves all charts. Positions are floats; every amount that a
-reader relies on is in the tables beside the charts.
+The page's style sheet gives colours and fonts by the classes, so that one sheet serves all charts. Positions are
+floats; every amount that a reader relies on is in the tables beside the charts.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
-from xml.etree.ElementTree import Element
+from math import ceil, floor, log10
+from typing import NamedTuple, Self
 
-from pygal.graph.horizontalstackedbar import HorizontalStackedBar
-from pygal.graph.stackedbar import StackedBar
-from pygal.style import Style
+from markupsafe import escape
 
-_WIDTH = 900
-_ROW = 26
+_WIDTH, _DAYS_HEIGHT, _ROW = 900, 270, 26
+_TOP = 8
+_LEFT_OF_DAYS, _RIGHT_OF_DAYS, _BELOW_DAYS = 22, 4, 35
+_LEFT_OF_NAMES, _RIGHT_OF_NAMES, _BELOW_NAMES = 16, 24, 29
+
 _FONT = 13
-_STYLE = Style(font_family="sans-serif", label_font_size=_FONT, major_label_font_size=_FONT)
+_LETTER = 0.6 * _FONT
+"""The width of a letter, about: only a browser knows the font."""
+
+_BASELINE = 0.35 * _FONT
+"""How far the baseline lies below the middle of a word."""
+
+_BESIDE, _BENEATH = -5.0, 16.5
+"""From the bars to the words: to their end on the left, to their baseline below."""
+
+_GAP = 0.06
+"""The part of its place that a bar leaves free on each side."""
+
+_MARGIN = 0.02
+"""The part of a scale that is free at each end."""
+
+_MOST_STEPS = 6
 _NAME_LETTERS = 22
-_KEPT = {"viewBox", "class", "x", "y", "width", "height", "d", "transform"}
-_DROPPED = {"defs", "desc", "title"}
-_LONG_NUMBER = re.compile(r"(\d+\.\d)\d+")
-_NOISE = {"rect reactive tooltip-trigger", ""}
 
 Series = tuple[str, Sequence[Decimal | None]]
 """A class of the style sheet, which gives the colour, and a value for each label."""
@@ -37,123 +49,143 @@ class Bar(NamedTuple):
     colour: str
 
 
-def _nothing() -> None:
-    """What is added to a chart that has all it needs."""
+class _Piece(NamedTuple):
+    """A bar or a part of one: its place among the bars, and from which amount to which it goes."""
+
+    place: int
+    start: float
+    end: float
 
 
-class _Quick:
-    """A chart without what would be taken out again, which finds its attributes at once, with what pygal would find.
-
-    While a chart is drawn, pygal looks for each attribute in the chart's state first, and asks for that state three
-    times, which took a sixth of the time of all statements. Texts for tooltips, scripts and styles took another.
-    """
-
-    svg: Any
-
-    def _draw(self) -> None:
-        super()._draw()  # type: ignore[misc]  # of pygal's graphs
-        self.svg.add_scripts = self.svg.add_styles = _nothing
-
-    def _tooltip_data(self, *_: object, **__: object) -> None:
-        """Not shown."""
-
-    def __getattribute__(self, name: str) -> Any:
-        state = object.__getattribute__(self, "__dict__").get("state")
-        if state is None or name == "state" or name[:2] == "__" or name not in (known := state.__dict__):
-            return object.__getattribute__(self, name)
-        return known[name]
+_Coloured = Mapping[str, Sequence[_Piece]]
 
 
-class _DayBars(_Quick, StackedBar):
-    """Bars that stand."""
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where numbers between `low` and `high` lie on a length."""
 
+    low: float
+    high: float
+    length: float
 
-class _NameBars(_Quick, HorizontalStackedBar):
-    """Bars that lie."""
+    @classmethod
+    def of_amounts(cls, pieces: _Coloured, length: float) -> Self:
+        """With room for all pieces, and for zero."""
+        ends = [0.0, *(piece.end for some in pieces.values() for piece in some)]
+        low, high = min(ends), max(ends)
+        return cls(low, high if high > low else low + 1, length)
+
+    def at(self, number: float) -> float:
+        """The position of a number, from the low end."""
+        return self.length * ((number - self.low) / (self.high - self.low) + _MARGIN) / (1 + 2 * _MARGIN)
+
+    def steps(self, most: int) -> list[float]:
+        """Round numbers, zero among them, at a distance of 1, 2 or 5 times a power of ten."""
+        span = self.high - self.low
+        power = 10.0 ** floor(log10(span / most))
+        step = next((each * power for each in (1, 2, 5) if span <= most * each * power), 10 * power)
+        return [each * step for each in range(ceil(self.low / step), floor(self.high / step) + 1)]
 
 
 def by_day(days: Sequence[str], series: Sequence[Series], printed: Callable[[float], str], told: str) -> str:
     """Bars stacked for each day; `printed` writes an amount on the axis, `told` says what the chart shows."""
-    chart = _DayBars(  # type: ignore[no-untyped-call]
-        **_options(printed), height=270, x_labels=days, truncate_label=-1, margin_right=4, spacing=14
-    )
-    return _rendered(chart, series, told)
+    pieces = _stacked(series)
+    height = _DAYS_HEIGHT - _TOP - _BELOW_DAYS
+    amounts = _Scale.of_amounts(pieces, height)
+    steps = {step: printed(step) for step in amounts.steps(_MOST_STEPS)}
+    left = _LEFT_OF_DAYS + _longest(steps.values())
+    width = _WIDTH - left - _RIGHT_OF_DAYS
+    places = _Scale(0, len(days), width)
+    breadth = places.at(1 - _GAP) - places.at(_GAP)
+
+    def rectangle(piece: _Piece) -> str:
+        low, high = sorted((amounts.at(piece.start), amounts.at(piece.end)))
+        return _rectangle(places.at(piece.place + _GAP), height - high, breadth, high - low)
+
+    parts = ['<g class="axis y">']
+    for step, said in steps.items():
+        y = height - amounts.at(step)
+        parts.append(_guide(step, f"M0 {y:.1f}h{width:.1f}") + _word(_BESIDE, y + _BASELINE, said))
+    parts.append('</g><g class="axis x">')
+    parts += [_word(places.at(place + 0.5), height + _BENEATH, day) for place, day in enumerate(days) if day]
+    return _chart("vertical", _WIDTH, _DAYS_HEIGHT, left, told, [*parts, "</g>", *_bars(pieces, rectangle)])
 
 
 def by_name(bars: Sequence[Bar], printed: Callable[[float], str], told: str) -> str:
     """A horizontal bar for each name, the first on top."""
-    chart = _NameBars(  # type: ignore[no-untyped-call]
-        **_options(printed) | {"width": _WIDTH // 2},
-        height=52 + _ROW * len(bars),
-        x_labels=[_shortened(bar.name) for bar in reversed(bars)],
-        margin_right=24,
-        spacing=8,
-    )
-    # A series of its own for each colour, with a value where a bar has that colour.
-    series = [
-        (colour, [bar.value if bar.colour == colour else None for bar in reversed(bars)])
-        for colour in dict.fromkeys(bar.colour for bar in bars)
-    ]
-    return _rendered(chart, series, told)
+    pieces: dict[str, list[_Piece]] = defaultdict(list)
+    for place, bar in enumerate(bars):
+        pieces[bar.colour].append(_Piece(place, 0, float(bar.value)))
+    names = [_shortened(bar.name) for bar in bars]
+    left = _LEFT_OF_NAMES + _longest(names)
+    width, height = _WIDTH // 2 - left - _RIGHT_OF_NAMES, _ROW * len(bars) + 15
+    amounts, places = _Scale.of_amounts(pieces, width), _Scale(0, len(bars), height)
+    breadth = places.at(1 - _GAP) - places.at(_GAP)
+
+    def rectangle(piece: _Piece) -> str:
+        low, high = sorted((amounts.at(piece.start), amounts.at(piece.end)))
+        return _rectangle(low, places.at(piece.place + _GAP), high - low, breadth)
+
+    parts = ['<g class="axis y">']
+    parts += [_word(_BESIDE, places.at(place + 0.5) + _BASELINE, name) for place, name in enumerate(names)]
+    parts.append('</g><g class="axis x">')
+    for step, said in _side_by_side(amounts, printed).items():
+        x = amounts.at(step)
+        parts.append(_guide(step, f"M{x:.1f} 0v{height}") + _word(x, height + _BENEATH, said))
+    total_height = height + _TOP + _BELOW_NAMES
+    return _chart("horizontal", _WIDTH // 2, total_height, left, told, [*parts, "</g>", *_bars(pieces, rectangle)])
 
 
-def _options(printed: Callable[[float], str]) -> dict[str, Any]:
-    return {
-        "width": _WIDTH,
-        "style": _STYLE,
-        "css": [],
-        "js": [],
-        "disable_xml_declaration": True,
-        "no_prefix": True,
-        "show_legend": False,
-        "margin": 8,
-        "max_scale": 6,
-        "min_scale": 3,
-        "value_formatter": printed,
-    }
+def _side_by_side(amounts: _Scale, printed: Callable[[float], str]) -> dict[float, str]:
+    """As many steps as have room beside each other."""
+    for most in range(_MOST_STEPS, 0, -1):
+        steps = {step: printed(step) for step in amounts.steps(most)}
+        if len(steps) * (_longest(steps.values()) + _FONT) <= amounts.length:
+            break
+    return steps
 
 
-def _rendered(chart: Any, series: Sequence[Series], told: str) -> str:
+def _stacked(series: Sequence[Series]) -> dict[str, list[_Piece]]:
+    """The pieces of each colour, where those of earlier ones end: amounts above zero upwards, others downwards."""
+    pieces: dict[str, list[_Piece]] = {colour: [] for colour, _ in series}
+    above: dict[int, float] = defaultdict(float)
+    below: dict[int, float] = defaultdict(float)
     for colour, values in series:
-        chart.add(colour, values)
-
-    def plain(root: Element) -> Element:
-        for index, (colour, _) in enumerate(series):
-            for group in root.iterfind(f".//g[@class='series serie-{index} color-{index}']"):
-                group.set("class", colour)
-        _strip(root)
-        root.attrib |= {"role": "img", "aria-label": told}
-        return root
-
-    chart.add_xml_filter(plain)
-    return str(chart.render(is_unicode=True))
+        for place, value in enumerate(values):
+            if value:
+                ends = above if value > 0 else below
+                start = ends[place]
+                ends[place] += float(value)
+                pieces[colour].append(_Piece(place, start, ends[place]))
+    return pieces
 
 
-def _strip(element: Element) -> None:
-    """Leave shapes and texts, each with what places and colours it."""
-    for child in list(element):
-        if not isinstance(child.tag, str) or child.tag in _DROPPED or _is_empty(child):
-            element.remove(child)
-        else:
-            _strip(child)
-            if child.tag == "g" and not len(child):
-                element.remove(child)
-    kept = {name: _rounded(value) for name, value in element.attrib.items() if name in _KEPT}
-    if kept.get("class") in _NOISE:
-        del kept["class"]
-    element.attrib.clear()
-    element.attrib.update(kept)
-
-
-def _rounded(value: str) -> str:
-    return _LONG_NUMBER.sub(r"\1", value) if "." in value else value
-
-
-def _is_empty(element: Element) -> bool:
-    """A bar of no height, the page's background, or a group that only scripts would fill."""
-    return element.tag == "rect" and (
-        element.get("class") == "background" or not float(element.get("width", 0)) * float(element.get("height", 0))
+def _chart(kind: str, width: int, height: int, left: int, told: str, parts: Iterable[str]) -> str:
+    return (
+        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(told)}">'
+        f'<g class="{kind}" transform="translate({left} {_TOP})">{"".join(parts)}</g></svg>'
     )
+
+
+def _bars(pieces: _Coloured, rectangle: Callable[[_Piece], str]) -> Iterable[str]:
+    for colour, some in pieces.items():
+        yield f'<g class="{colour}">{"".join(map(rectangle, some))}</g>'
+
+
+def _rectangle(x: float, y: float, width: float, height: float) -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
+
+
+def _guide(step: float, path: str) -> str:
+    return f'<path d="{path}"/>' if step else f'<path class="zero" d="{path}"/>'
+
+
+def _word(x: float, y: float, text: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+
+
+def _longest(words: Iterable[str]) -> int:
+    return ceil(max(map(len, words), default=0) * _LETTER)
 
 
 def _shortened(name: str) -> str:

@@ -24,8 +24,8 @@ addEventListener("load", () => {
   const width = document.documentElement.clientWidth;
   const wide = [...document.querySelectorAll("body *")].filter(e =>
     e.getBoundingClientRect().right > width + 1 && !e.closest(".table"));
-  const bars = [...document.querySelectorAll(".pygal-chart rect")].map(e => getComputedStyle(e).fill);
-  const texts = [...document.querySelectorAll(".pygal-chart text")].filter(e =>
+  const bars = [...document.querySelectorAll(".chart rect")].map(e => getComputedStyle(e).fill);
+  const texts = [...document.querySelectorAll(".chart text")].filter(e =>
     e.getBoundingClientRect().left < e.ownerSVGElement.getBoundingClientRect().left - 1);
   document.body.textContent = JSON.stringify({
     wide: wide.map(e => e.tagName + "." + e.className), bars: [...new Set(bars)], cut: texts.map(e => e.textContent),
