@@ -146,9 +146,10 @@ class Stores:
         """The documents that steer the product; what people decide is in the audit log before it is in them."""
         from chargeback.adapters.azure.cosmos import CosmosControl
         from chargeback.adapters.recording.control import RecordedControl
+        from chargeback.adapters.viewing.control import ViewedControl
 
         database = self.cosmos.get_database_client(self.settings.cosmos_database)
-        return RecordedControl(CosmosControl(database.get_container_client("control")))
+        return RecordedControl(ViewedControl(CosmosControl(database.get_container_client("control"))))
 
     @cached_property
     def audit_entries(self) -> "CosmosAuditEntries":

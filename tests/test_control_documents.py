@@ -9,7 +9,7 @@ import pytest
 import chargeback
 
 PACKAGE = Path(chargeback.__file__).parent
-METHODS = {"get", "get_versioned", "swap", "all", "put"}
+METHODS = {"get", "get_versioned", "swap", "all", "names", "put"}
 
 OWNERS = {
     "period": "services/periods/documents.py",
@@ -39,7 +39,7 @@ OWNERS = {
 }
 
 
-PASS_ON = ("adapters/rehearsal", "adapters/recording")
+PASS_ON = ("adapters/rehearsal", "adapters/recording", "adapters/viewing")
 """Stores that stand before others and pass on whatever kind they are asked for."""
 
 

@@ -18,6 +18,7 @@ from chargeback.api.request_source import request_id
 from chargeback.domain.access.requester import Requester
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.services.access.sessions import COOKIE, SignedIn
+from chargeback.services.running.one_view import one_view
 from chargeback.web.api_client import ApiClient, ApiRefused
 from chargeback.web.rendering import render
 from chargeback.web.sections import PAGE_SECTIONS, Section
@@ -77,7 +78,8 @@ class Pages:
         """A page that is looked at; whoever is not signed in does so first and comes back to it."""
 
         async def handle(request: Request) -> Response:
-            return await self._guarded(request, section, answer, {})
+            async with one_view():
+                return await self._guarded(request, section, answer, {})
 
         return Route(path, handle, methods=["GET"])
 

@@ -208,6 +208,25 @@ async def test_a_control_document_is_swapped_only_for_the_one_that_was_read(cont
     assert await control.get("draft", "2026-03") == {"state": "closed"}
 
 
+async def test_a_document_that_is_known_comes_again_only_once_it_is_another_one(control: Control) -> None:
+    first = await control.swap("draft", "2026-03", {"state": "open"}, None)
+    known = await control.get_versioned("draft", "2026-03")
+
+    assert known == ({"state": "open"}, first)
+    assert await control.get_versioned("draft", "2026-03", known) is known
+    second = await control.swap("draft", "2026-03", {"state": "closed"}, first)
+    assert await control.get_versioned("draft", "2026-03", known) == ({"state": "closed"}, second)
+    assert await control.get_versioned("draft", "2026-04", known) is None
+
+
+async def test_the_names_of_a_kind_come_in_order(control: Control) -> None:
+    for kind, name in (("audit", "b"), ("audit", "a"), ("draft", "c")):
+        await control.swap(kind, name, {"n": 1}, None)
+
+    assert await control.names("audit") == ["a", "b"]
+    assert await control.names("nothing") == []
+
+
 async def test_of_many_swaps_at_once_one_wins(control: Control) -> None:
     token = await control.swap("draft", "2026-03", {"n": -1}, None)
 

@@ -110,7 +110,9 @@ class Away(MemoryControl):
     async def get(self, kind: str, name: str) -> dict[str, Any] | None:
         raise StoreUnavailable("Cosmos DB")
 
-    async def get_versioned(self, kind: str, name: str) -> tuple[dict[str, Any], str] | None:
+    async def get_versioned(
+        self, kind: str, name: str, known: tuple[dict[str, Any], str] | None = None
+    ) -> tuple[dict[str, Any], str] | None:
         raise StoreUnavailable("Cosmos DB")
 
 

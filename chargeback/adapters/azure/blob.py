@@ -7,6 +7,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.storage.blob.aio import BlobServiceClient
 
+from chargeback.adapters.azure.transport import ClosingTransport
 from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable
 
@@ -24,8 +25,7 @@ def connect(account_url: str, credential: AsyncTokenCredential) -> BlobServiceCl
         initial_backoff=0.5,
         increment_base=1,
         random_jitter_range=0.5,
-        connection_timeout=3,
-        read_timeout=5,
+        transport=ClosingTransport(connection_timeout=3, read_timeout=5),
     )
 
 

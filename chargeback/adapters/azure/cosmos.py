@@ -242,14 +242,20 @@ class CosmosControl:
         found = await self.get_versioned(kind, name)
         return found[0] if found else None
 
-    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
-        """One document with its token."""
+    async def get_versioned(
+        self, kind: str, name: str, known: tuple[Document, str] | None = None
+    ) -> tuple[Document, str] | None:
+        """One document with its token; nothing of it comes again where it is the known one (304, an empty answer).
+
+        Source: https://learn.microsoft.com/rest/api/cosmos-db/common-cosmosdb-rest-request-headers (If-None-Match)
+        """
+        unless: dict[str, Any] = {"etag": known[1], "match_condition": MatchConditions.IfModified} if known else {}
         async with translated_cosmos_errors(f"reading {kind}/{name}"):
             try:
-                found = await self._container.read_item(name, partition_key=kind)
+                found = await self._container.read_item(name, partition_key=kind, **unless)
             except exceptions.CosmosResourceNotFoundError:
                 return None
-        return dict(found["document"]), str(found["_etag"])
+        return (dict(found["document"]), str(found["_etag"])) if found else known
 
     async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
         """Set one document, unless another run wrote it first."""
@@ -276,6 +282,17 @@ class CosmosControl:
                 )
             ]
         return [document for _, document in sorted(found, key=lambda pair: pair[0])]
+
+    async def names(self, kind: str) -> list[str]:
+        """The names of the documents of a kind, ascending."""
+        async with translated_cosmos_errors(f"listing the names of {kind}"):
+            found: Any = self._container.query_items(
+                "SELECT VALUE c.id FROM c WHERE c.kind = @kind",
+                parameters=[_value("@kind", kind)],
+                partition_key=kind,
+                max_item_count=1000,
+            )
+            return sorted([str(name) async for name in found])
 
 
 class _TooLargeError(Exception):

@@ -14,6 +14,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from chargeback.adapters.azure.blob import translated_blob_errors
 from chargeback.domain.errors import Superseded
 from chargeback.domain.time.days import UtcDay
+from chargeback.services.running.together import together
 
 OLD = "marks/"
 _MARKS = "marks/"
@@ -63,12 +64,15 @@ class BlobMarks:
 
     async def all(self) -> dict[UtcDay, str]:
         """The marked days with the token of their latest mark."""
+        old, marks = await together(self._of_older_versions(), self._days.all())
+        return old | marks
+
+    async def _of_older_versions(self) -> dict[UtcDay, str]:
         async with translated_blob_errors("reading the marks"):
             old = {
                 UtcDay(f.name.removeprefix(OLD)): f.etag async for f in self._ledger.list_blobs(name_starts_with=OLD)
             }
-            marks = {day: _FROM_LEDGER + etag for day, etag in old.items() if not await self._was_audited(day, etag)}
-        return marks | await self._days.all()
+            return {day: _FROM_LEDGER + etag for day, etag in old.items() if not await self._was_audited(day, etag)}
 
     async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again."""

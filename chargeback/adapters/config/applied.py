@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from chargeback.adapters.config.catalogue import from_documents, load_catalogue, to_documents
@@ -16,7 +17,7 @@ from chargeback.domain.time.months import Month
 from chargeback.services.budgets.complete_terms import CompleteTerms
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.periods.documents import PeriodDocuments
-from chargeback.services.ports.control import Control, Document, Version
+from chargeback.services.ports.control import AppliedVersion, Control, Document, Version
 
 FRESH_SECONDS = 60.0
 
@@ -114,6 +115,10 @@ class AppliedCatalogues:
         if document is None:
             raise StoreUnavailable(f"the configuration {name!r} is not among the control documents")
         return self._read(name, document)
+
+    async def applied_since(self, since: datetime) -> list[tuple[AppliedVersion | None, AppliedVersion]]:
+        """The versions that somebody applied since a moment, each after the applied one before it."""
+        return await self._kept.applied_since(since)
 
     def _read(self, name: str, stored: ConfigVersion) -> Version:
         if name not in self._versions:

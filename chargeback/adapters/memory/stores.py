@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -20,9 +21,10 @@ from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
 from chargeback.services.budgets.complete_terms import CompleteTerms
+from chargeback.services.configuring.versions import ConfigVersions
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.books import SUMS, Posting, View
-from chargeback.services.ports.control import Control, Document, Version
+from chargeback.services.ports.control import AppliedVersion, Control, Document, Version
 from chargeback.services.ports.ledger import LedgerBlock, Rejected
 
 MAX_BYTES = 2 * 1024 * 1024
@@ -234,9 +236,14 @@ class MemoryControl:
         """One document."""
         return self._documents.get((kind, name))
 
-    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+    async def get_versioned(
+        self, kind: str, name: str, known: tuple[Document, str] | None = None
+    ) -> tuple[Document, str] | None:
         """One document with its token."""
-        return (self._documents[kind, name], self._tokens[kind, name]) if (kind, name) in self._documents else None
+        if (kind, name) not in self._documents:
+            return None
+        token = self._tokens[kind, name]
+        return known if known and known[1] == token else (self._documents[kind, name], token)
 
     async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
         """Set one document, unless another run wrote it first."""
@@ -249,6 +256,10 @@ class MemoryControl:
     async def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
         return [document for (of, _), document in sorted(self._documents.items()) if of == kind]
+
+    async def names(self, kind: str) -> list[str]:
+        """The names of the documents of a kind, ascending."""
+        return sorted(name for of, name in self._documents if of == kind)
 
 
 class MemoryQuarantine:
@@ -356,3 +367,7 @@ class MemoryCatalogues:
     async def stored_version(self, name: str) -> Version:
         """The configuration that `version` gave this name; one that was applied past it holds what is in force."""
         return self._versions.get(name) or await self.version()
+
+    async def applied_since(self, since: datetime) -> list[tuple[AppliedVersion | None, AppliedVersion]]:
+        """The versions that the documents of `control` say somebody applied."""
+        return await ConfigVersions(self.control).applied_since(since) if self.control else []

@@ -30,7 +30,8 @@ class RecordedControl:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self.get, self.get_versioned, self.all = control.get, control.get_versioned, control.all
+        self.get, self.get_versioned = control.get, control.get_versioned
+        self.all, self.names = control.all, control.names
 
     async def stored_digest(self, named: str) -> str:
         """The digest of a document, by kind and name, as it is stored now."""

@@ -21,9 +21,11 @@ class RehearsedControl:
         known = await self.get_versioned(kind, name)
         return known[0] if known else None
 
-    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+    async def get_versioned(
+        self, kind: str, name: str, known: tuple[Document, str] | None = None
+    ) -> tuple[Document, str] | None:
         """One document with its token."""
-        return self._documents.get((kind, name)) or await self._control.get_versioned(kind, name)
+        return self._documents.get((kind, name)) or await self._control.get_versioned(kind, name, known)
 
     async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
         """Set one document here."""
@@ -42,6 +44,11 @@ class RehearsedControl:
                 place = next((index for index, each in enumerate(found) if each == before), len(found))
                 found[place : place + 1] = [document]
         return found
+
+    async def names(self, kind: str) -> list[str]:
+        """The names of the documents of a kind."""
+        here = {name for of, name in self._documents if of == kind}
+        return sorted({*await self._control.names(kind)} | here)
 
 
 class RehearsedLedger:

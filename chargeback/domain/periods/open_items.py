@@ -112,8 +112,9 @@ def dearest_prices(catalogue: Catalogue, time: Effective) -> dict[Meter, Decimal
     found: dict[Meter, Decimal] = {}
     cards = (catalogue.prices, *catalogue.payers.prices.values())
     for price in (price for card in cards for dated in card.values() for price in dated):
-        if price.effective.overlaps(time):
-            found[price.meter] = max(found.get(price.meter, ZERO), price.per_million)
+        dearest = found.get(price.meter)
+        if (dearest is None or price.per_million > dearest) and price.effective.overlaps(time):
+            found[price.meter] = price.per_million
     return found
 
 

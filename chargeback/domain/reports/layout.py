@@ -172,21 +172,25 @@ def export_part_path(period: Month, digest: str) -> str:
 
 
 def starts_beside(period: Month) -> tuple[str, ...]:
-    """How the paths of the files about a period begin that are not in its folder."""
-    return (
-        f"reconciliation/reconciliation-{period}.",
-        "reconciliation/export-",
-        f"accruals/postings-{period}-accrual-",
-        f"plans/plan-{period}.",
-        f"plans/plan-variance-{period}-",
-    )
+    """Under what the files about a period are that are not in its folder; most files there are about others.
+
+    Each is one question to the store. Only the accruals are many, one for each day on which one is made.
+    """
+    return ("reconciliation/", f"accruals/postings-{period}-accrual-", "plans/")
 
 
 def is_beside(path: str, period: Month) -> bool:
     """Whether a file is about a period and not in its folder."""
     if path.startswith("reconciliation/export-"):
         return path.endswith(f"-{period}.parquet")
-    return path.startswith(starts_beside(period))
+    return path.startswith(
+        (
+            f"reconciliation/reconciliation-{period}.",
+            f"accruals/postings-{period}-accrual-",
+            f"plans/plan-{period}.",
+            f"plans/plan-variance-{period}-",
+        )
+    )
 
 
 def evidence_folder(period: Month) -> str:

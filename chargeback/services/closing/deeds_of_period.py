@@ -15,9 +15,8 @@ from chargeback.domain.reports.manifest import Deed
 from chargeback.domain.terms.changes import changed_in
 from chargeback.domain.time.calendar import previous_period
 from chargeback.domain.time.months import Month
-from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.periods.documents import PeriodDocuments
-from chargeback.services.ports.control import Catalogues, Control, Version
+from chargeback.services.ports.control import AppliedVersion, Catalogues, Control, Version
 from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps
 
 TRUED_UP, TOOK_BACK = "trued up", "took the true-up back"
@@ -54,13 +53,12 @@ class Deeds:
     async def _configurations(self, period: Month, version: Version) -> list[Deed]:
         since = version.catalogue.calendar.bounds(previous_period(period))[0]
         found = []
-        for before, applied in await ConfigVersions(self.control).applied_since(since):
+        for before, applied in await self.catalogues.applied_since(since):
             if changed := await self._changed(period, before, applied):
-                at = datetime.fromisoformat(applied.applied_at)
-                found.append(Deed(CONFIGURED, applied.applied_by, at, about=tuple(changed)))
+                found.append(Deed(CONFIGURED, applied.by, applied.at, about=tuple(changed)))
         return found
 
-    async def _changed(self, period: Month, before: ConfigVersion | None, after: ConfigVersion) -> list[str]:
+    async def _changed(self, period: Month, before: AppliedVersion | None, after: AppliedVersion) -> list[str]:
         new = await self.catalogues.stored_version(after.name)
         if before is None:
             return [f"configuration {after.name}, the first that was applied"]

@@ -21,6 +21,7 @@ from chargeback.domain.time.months import Month
 from chargeback.services.closing.parallel import for_each
 from chargeback.services.ports.reports import OpenReport, Reports, ReportWriter
 from chargeback.services.publishing.files import content_type_of
+from chargeback.services.running.one_view import ask_once
 
 _OTHER_BYTES = "holds other bytes than it was closed with"
 
@@ -128,11 +129,20 @@ async def manifest_of(period: BillingPeriod, reports: Reports) -> Manifest:
 
 async def draft_manifest(period: Month, drafts: Reports) -> Manifest | None:
     """The manifest of the latest draft of a period; None where there is none."""
+    content = await draft_manifest_file(period, drafts)
+    return msgspec.json.decode(content, type=Manifest) if content is not None else None
+
+
+async def draft_manifest_file(period: Month, drafts: Reports) -> bytes | None:
+    """The bytes of that manifest."""
     path = manifest_path(period)
-    if path not in await drafts.paths(path):
-        return None
-    content = b"".join([piece async for piece in drafts.read(path)])
-    return msgspec.json.decode(content, type=Manifest)
+
+    async def read() -> bytes | None:
+        if path not in await drafts.paths(path):
+            return None
+        return b"".join([piece async for piece in drafts.read(path)])
+
+    return await ask_once((id(drafts), path), read)
 
 
 async def _manifest(period: BillingPeriod, reports: Reports) -> bytes:

@@ -19,7 +19,7 @@ from chargeback.domain.reports.layout import (
 )
 from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.domain.time.months import Month
-from chargeback.services.closing.file_period import files_of
+from chargeback.services.closing.file_period import draft_manifest_file, files_of
 from chargeback.services.closing.parallel import for_each
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.reports import Reports
@@ -91,11 +91,10 @@ class FilesForPeople:
         ]
 
     async def _drafts(self, period: Month) -> list[PublishedFile]:
-        path = manifest_path(period)
-        if path not in await self.drafts.paths(path):
+        content = await draft_manifest_file(period, self.drafts)
+        if content is None:
             return []
-        content = b"".join([piece async for piece in self.drafts.read(path)])
-        own = PublishedFile(path, 1, len(content), sha256(content).hexdigest())
+        own = PublishedFile(manifest_path(period), 1, len(content), sha256(content).hexdigest())
         return [*msgspec.json.decode(content, type=Manifest).files, own]
 
 

@@ -112,7 +112,8 @@ class ClosingBooks:
     async def excess(self, period: Month, version: Version, found: OpenItems, expired: Expired) -> list[Excess]:
         """What is beyond the tolerance of a period, by its open items, its prices and its invoice."""
         catalogue = version.catalogue
-        dearest = dearest_prices(catalogue, catalogue.calendar.time_of(period))
+        # The whole rate card is looked through, and most months have nothing without a price.
+        dearest = dearest_prices(catalogue, catalogue.calendar.time_of(period)) if found.unpriced_quantities else {}
         return [
             *beyond_tolerance(found, version.terms.closing, dearest, catalogue.currency, REMEDY_OF_STATE),
             *expired_promises(expired, catalogue.currency),

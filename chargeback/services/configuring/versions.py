@@ -8,7 +8,8 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from chargeback.domain.errors import Superseded
-from chargeback.services.ports.control import Control, Document
+from chargeback.services.ports.control import AppliedVersion, Control, Document
+from chargeback.services.running.together import together
 
 KIND = "catalogue"
 ACCESS_FILE = "access.yaml"
@@ -54,11 +55,21 @@ class ConfigVersions:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._current: tuple[tuple[Document, str], ConfigVersion] | None = None
+        self._applied: dict[str, AppliedVersion | None] = {}
 
     async def current(self) -> tuple[ConfigVersion | None, str | None]:
-        """The version applied last, with its token; None and None while the deployed files are in force."""
-        known = await self._control.get_versioned(KIND, _CURRENT)
-        return (msgspec.convert(known[0], ConfigVersion), known[1]) if known else (None, None)
+        """The version applied last, with its token; None and None while the deployed files are in force.
+
+        One object while it is the same: it may be a megabyte, and is asked for at almost every view of a page.
+        """
+        before = self._current
+        known = await self._control.get_versioned(KIND, _CURRENT, before[0] if before else None)
+        if known is None:
+            return None, None
+        if before is None or known[1] != before[0][1]:
+            self._current = before = known, msgspec.convert(known[0], ConfigVersion)
+        return before[1], known[1]
 
     async def put_in_force(self, version: ConfigVersion, after: str | None) -> str:
         """Make a version the current one. Raises `Superseded` if another one became it since `after`."""
@@ -69,13 +80,23 @@ class ConfigVersions:
         known = await self._control.get(KIND, name)
         return msgspec.convert(known, ConfigVersion) if known else None
 
-    async def applied_since(self, since: datetime) -> list[tuple[ConfigVersion | None, ConfigVersion]]:
+    async def applied_since(self, since: datetime) -> list[tuple[AppliedVersion | None, AppliedVersion]]:
         """The versions that somebody applied since a moment, each after the applied one before it, if there is one."""
-        known = [msgspec.convert(document, ConfigVersion) for document in await self._control.all(KIND)]
-        by_name = {each.name: each for each in known if each.name and each.applied_at}
-        applied = sorted(by_name.values(), key=lambda each: datetime.fromisoformat(each.applied_at))
-        pairs = zip([None, *applied], applied, strict=False)
-        return [(before, each) for before, each in pairs if datetime.fromisoformat(each.applied_at) >= since]
+        names = [name for name in await self._control.names(KIND) if name != _CURRENT]
+        await together(*(self._look(name) for name in names if name not in self._applied))
+        known = [each for name in names if (each := self._applied.get(name)) is not None]
+        applied = sorted(known, key=lambda each: each.at)
+        return [pair for pair in zip([None, *applied], applied, strict=False) if pair[1].at >= since]
+
+    async def _look(self, name: str) -> None:
+        """Remember who applied a version, for good: none of a name ever changes."""
+        known = await self.get(name)
+        is_applied = known is not None and known.name and known.applied_at
+        self._applied[name] = (
+            AppliedVersion(known.name, known.applied_by, datetime.fromisoformat(known.applied_at))
+            if known is not None and is_applied
+            else None
+        )
 
     async def keep(self, version: ConfigVersion) -> None:
         """Store a version under its name. The name has to identify the content: a version already there is the same."""

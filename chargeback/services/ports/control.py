@@ -5,6 +5,7 @@ Every method may raise `StoreUnavailable`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from chargeback.domain.catalogue.catalogue import Catalogue
@@ -21,8 +22,13 @@ class Control(Protocol):
     async def get(self, kind: str, name: str) -> Document | None:
         """One document."""
 
-    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
-        """One document with the token of its latest write."""
+    async def get_versioned(
+        self, kind: str, name: str, known: tuple[Document, str] | None = None
+    ) -> tuple[Document, str] | None:
+        """One document with the token of its latest write.
+
+        `known`: what an earlier call returned; returned itself, and not transferred again, while it is the latest.
+        """
 
     async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
         """Set one document and return its new token.
@@ -34,6 +40,9 @@ class Control(Protocol):
     async def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
 
+    async def names(self, kind: str) -> list[str]:
+        """The names of the documents of a kind, ascending."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -42,6 +51,19 @@ class Version:
     name: str
     catalogue: Catalogue = field(compare=False)
     terms: Terms = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedVersion:
+    """Who put a stored configuration in force, and when.
+
+    Attributes:
+        name: that of the configuration.
+    """
+
+    name: str
+    by: str
+    at: datetime
 
 
 class Catalogues(Protocol):
@@ -70,3 +92,6 @@ class Catalogues(Protocol):
 
     async def stored_version(self, name: str) -> Version:
         """A stored configuration."""
+
+    async def applied_since(self, since: datetime) -> list[tuple[AppliedVersion | None, AppliedVersion]]:
+        """The versions that somebody applied since a moment, each after the applied one before it, if there is one."""

@@ -144,9 +144,13 @@ class Auditor:
     async def unaudited_days(self, days: Sequence[UtcDay], since: datetime) -> list[UtcDay]:
         """The days among these that were marked, or not audited since then with what rates them now."""
         in_force = await self._catalogues.in_force()
-        marks, audits = await self._ledger.marks(), await self._results.all()
-        kept = {*await self._ledger.days(), *audits}
-        kept |= await self._posted([day for day in days if day not in kept])
+        marks, audits = await together(self._ledger.marks(), self._results.all())
+        kept = {*audits}
+        # Listing the ledger takes longest, and is seldom needed: what had events was audited or posted.
+        if unknown := [day for day in days if day not in kept]:
+            kept |= await self._posted(unknown)
+        if not kept.issuperset(unknown):
+            kept.update(await self._ledger.days())
         return [
             day
             for day in days

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -33,7 +34,7 @@ from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.closing.publish_period import Publisher
 from chargeback.services.configuring.versions import ConfigVersion
 from chargeback.services.periods.documents import PeriodDocuments
-from chargeback.services.ports.control import Document, Version
+from chargeback.services.ports.control import AppliedVersion, Document, Version
 from chargeback.services.ports.reports import OpenReport, Reports, ReportWriter
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
@@ -80,10 +81,12 @@ class EvidenceControl:
         """One document."""
         return self._documents.get(kind, {}).get(name)
 
-    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+    async def get_versioned(
+        self, kind: str, name: str, known: tuple[Document, str] | None = None
+    ) -> tuple[Document, str] | None:
         """One document, always the same."""
-        known = await self.get(kind, name)
-        return (known, "evidence") if known is not None else None
+        document = await self.get(kind, name)
+        return known or ((document, "evidence") if document is not None else None)
 
     async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:  # noqa: ARG002
         """Refuse: evidence stays as it is."""
@@ -92,6 +95,10 @@ class EvidenceControl:
     async def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
         return [document for _, document in sorted(self._documents.get(kind, {}).items())]
+
+    async def names(self, kind: str) -> list[str]:
+        """The names of the documents of a kind, ascending."""
+        return sorted(self._documents.get(kind, {}))
 
 
 class EvidenceCatalogues:
@@ -136,6 +143,10 @@ class EvidenceCatalogues:
             catalogue, terms = await asyncio.to_thread(self._read_config, stored.documents)
             self._known[name] = Version(name, catalogue, terms)
         return self._known[name]
+
+    async def applied_since(self, since: datetime) -> list[tuple[AppliedVersion | None, AppliedVersion]]:  # noqa: ARG002
+        """None: who changed what is in the manifest, and nobody applies anything in evidence."""
+        return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,3 +101,20 @@ async def test_a_closed_client_is_not_opened_again(server: Server) -> None:
 
     with pytest.raises(ValueError, match="already been closed"):
         await server.ask(client, "quick")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "looked_for"),
+    [({}, False), ({"NO_PROXY": "127.0.0.1"}, False), ({"HTTPS_PROXY": "http://proxy.example:3128"}, True)],
+)
+async def test_a_proxy_is_looked_for_at_each_request_where_there_is_one_alone(
+    proxies: dict[str, str], *, looked_for: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in proxies.items():
+        monkeypatch.setenv(name, value)
+
+    async with ClosingTransport() as client:
+        assert client.session.trust_env is looked_for

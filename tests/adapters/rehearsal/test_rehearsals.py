@@ -158,6 +158,7 @@ async def test_documents_and_marks_of_a_rehearsal_stay_there() -> None:
     await marked.note("here", None)
 
     assert (await control.all("period"), await real.all("period")) == ([{"n": 2}, {"n": 3}], [{"n": 1}])
+    assert (await control.names("period"), await real.names("period")) == (["a", "b"], ["b"])
     assert (list(await marked.marks()), list(await ledger.marks())) == (["2026-03-15"], [DAY])
     assert ((await marked.latest_note())[0], await ledger.latest_note()) == ("here", ("", None))
 

@@ -276,8 +276,10 @@ async def test_two_that_sign_out_at_once_are_both_out() -> None:
     first, second = "aa" + "0" * 30, "aa" + "1" * 30
 
     class Overtaken(MemoryControl):
-        async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
-            found = await world.control.get_versioned(kind, name)
+        async def get_versioned(
+            self, kind: str, name: str, known: tuple[Document, str] | None = None
+        ) -> tuple[Document, str] | None:
+            found = await world.control.get_versioned(kind, name, known)
             if not await faster.has(second):
                 await faster.add(second, ENDS, NOW)
             return found
@@ -295,7 +297,9 @@ class Away(MemoryControl):
     async def get(self, kind: str, name: str) -> Document | None:
         raise StoreUnavailable("Cosmos DB")
 
-    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+    async def get_versioned(
+        self, kind: str, name: str, known: tuple[Document, str] | None = None
+    ) -> tuple[Document, str] | None:
         raise StoreUnavailable("Cosmos DB")
 
 

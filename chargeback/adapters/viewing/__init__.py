@@ -1,0 +1,1 @@
+"""Stores as one view of a page sees them: each question asked once."""
