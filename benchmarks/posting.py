@@ -83,9 +83,10 @@ async def upserts_alone(container: Container, day: UtcDay) -> tuple[float, float
     """
     records = [record async for page in container.books.records(day) for record in page]
     fences = await container.books.postings(day)
+    grouped = by_shard(records, container.books.shards)
 
     async def write(shard: int) -> None:
-        fence, mine = fences[shard], by_shard(records, container.books.shards)[shard]
+        fence, mine = fences[shard], grouped[shard]
         for first in range(0, len(mine), RECORDS_PER_WRITE):
             some = mine[first : first + RECORDS_PER_WRITE]
             fence = await container.books.write(day, shard, fence, (fence.epoch, fence.catalogue), some)

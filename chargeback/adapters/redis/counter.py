@@ -216,7 +216,7 @@ class RedisCounter:
 
     async def _some_lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         async with translated():
-            args = [epoch, self._key(day, "line:"), *line_ids]
+            args: list[str | bytes] = [epoch, self._key(day, "line:"), pack(line_ids)]
             texts, counts = await self._lines(keys=self._keys(day, "meta", "lines"), args=args) or ((None,), ())
         if None in texts:
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
@@ -227,11 +227,12 @@ class RedisCounter:
 
     async def mark_posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books."""
-        pairs = list(lines.items())
+        line_ids = list(lines)
         async with translated():
-            for start in range(0, len(pairs), LINES_PER_CALL):
-                flat = [part for pair in pairs[start : start + LINES_PER_CALL] for part in pair]
-                await self._posted(keys=self._keys(day, "meta", "dirty"), args=[epoch, *flat])
+            for start in range(0, len(line_ids), LINES_PER_CALL):
+                some = line_ids[start : start + LINES_PER_CALL]
+                args: list[str | bytes] = [epoch, pack(some), pack([str(lines[each]) for each in some])]
+                await self._posted(keys=self._keys(day, "meta", "dirty"), args=args)
 
     async def touch(self, day: UtcDay) -> int:
         """Mark every line of the day as changed."""

@@ -1,8 +1,8 @@
 """Which budgets a line counts towards: the scopes that budgets name, matched with the line and its cost centre."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 from chargeback.domain.budgets.budget import Budget, Scope, ScopeKind
@@ -24,8 +24,10 @@ class WatchedScopes:
     def __init__(self, budgets: Iterable[Budget]) -> None:
         named = {budget.scope for budget in budgets}
         self._named = frozenset(scope for scope in named if scope.kind is not ScopeKind.COST_CENTRE)
-        self._kinds = frozenset(scope.kind for scope in self._named)
+        self._by_value = {kind: {scope.value: scope for scope in self._named if scope.kind is kind} for kind in _VALUES}
+        self._kinds = [kind for kind in _VALUES if self._by_value[kind]]
         self._centres = {scope.value: scope for scope in named if scope.kind is ScopeKind.COST_CENTRE}
+        self._of_payer = lru_cache(maxsize=4_096)(self._find_of_payer)
 
     @property
     def is_empty(self) -> bool:
@@ -46,27 +48,28 @@ class WatchedScopes:
 
     def of(self, line: Line, cost_centre: str) -> tuple[Scope, ...]:
         """The watched scopes that usage of a line counts towards if this cost centre pays for it."""
-        found = [scope for scope in _scopes(line, self._kinds) if scope in self._named]
-        if any(path in self._centres for path in with_ancestors(cost_centre)):
-            found.append(Scope(ScopeKind.COST_CENTRE, cost_centre))
-        return tuple(found)
+        named = [
+            scope
+            for kind in self._kinds
+            for value in _VALUES[kind](line)
+            if (scope := self._by_value[kind].get(value)) is not None
+        ]
+        return (*named, *self._of_payer(cost_centre))
+
+    def _find_of_payer(self, cost_centre: str) -> tuple[Scope, ...]:
+        is_watched = any(path in self._centres for path in with_ancestors(cost_centre))
+        return (Scope(ScopeKind.COST_CENTRE, cost_centre),) if is_watched else ()
 
 
+# What a line has of each kind; an absent dimension is empty, and no budget names that.
 _VALUES: Mapping[ScopeKind, Callable[[Line], Iterable[str]]] = {
     ScopeKind.SUBSCRIPTION: lambda line: (line.subscription,),
     ScopeKind.APP: lambda line: (f"{line.tenant}/{line.app}",) if line.app else (),
     ScopeKind.PRODUCT: lambda line: (line.product,),
     ScopeKind.USER: lambda line: {line.user_object_id, "" if is_object_id(line.user) else line.user},
     ScopeKind.MODEL: lambda line: (model_of(line),),
-    ScopeKind.ALL: lambda _: (),
+    ScopeKind.ALL: lambda _: (EVERYTHING.value,),
 }
-
-
-def _scopes(line: Line, kinds: frozenset[ScopeKind]) -> Iterator[Scope]:
-    for kind in kinds:
-        yield from (Scope(kind, value) for value in _VALUES[kind](line) if value)
-    if ScopeKind.ALL in kinds:
-        yield EVERYTHING
 
 
 def is_object_id(name: str) -> bool:

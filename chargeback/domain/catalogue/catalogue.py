@@ -5,8 +5,8 @@ import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 from chargeback.domain.catalogue.hosting import Hosting
@@ -33,7 +33,7 @@ from chargeback.domain.deployments.deployment import (
 from chargeback.domain.deployments.served_model import ANY, base_model, served_by, versions_priced, without_snapshot
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.time.calendar import Calendar
-from chargeback.domain.time.days import UtcDay, start_of
+from chargeback.domain.time.days import UtcDay, hour_starts
 from chargeback.domain.time.effective import ALWAYS, edges
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import TOOLS, Meter
@@ -93,7 +93,7 @@ class Catalogue:
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._beside_text = {key.model for key, _ in self.every_price() if key.meter in _BESIDE_TEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
-        self._days = lru_cache(maxsize=16_384)(self._find_day)
+        self._prices_of_day = lru_cache(maxsize=4_096)(self._find_prices_of_day)
         self._served_by = lru_cache(maxsize=16_384)(self._find_deployment)
         self.deployment_edges = edges(each.effective for each in self.dated)
         """When a name begins or ceases to be what the dated list says, ascending."""
@@ -152,7 +152,7 @@ class Catalogue:
 
         What decides a price besides the meter is looked up once.
         """
-        return partial(self._days, day, self.payers.group(payer), *_priced_by(line))
+        return self._prices_of_day(day, self.payers.group(payer), *_priced_by(line))
 
     def _epoch(self, moment: datetime) -> int:
         return bisect_right(self.deployment_edges, moment)
@@ -215,10 +215,15 @@ class Catalogue:
         if meter in TOOLS:
             yield ANY, ANY  # a tool's price may be for every model
 
-    def _find_day(self, day: UtcDay, *priced_by: Any) -> tuple[Price | None, ...]:
-        midnight = start_of(day)
-        hours = (midnight + timedelta(hours=hour) for hour in range(24))
-        return tuple(first_in_force(self._candidates(self._epoch(hour), *priced_by), hour) for hour in hours)
+    def _find_prices_of_day(self, day: UtcDay, *priced_by: Any) -> PricesOfDay:
+        """Each meter's prices are found once; a line asks for four, and their key would be hashed each time."""
+        hours = hour_starts(day)
+
+        @cache
+        def prices(meter: Meter) -> tuple[Price | None, ...]:
+            return tuple(first_in_force(self._candidates(self._epoch(hour), *priced_by, meter), hour) for hour in hours)
+
+        return prices
 
 
 def _priced_as(meter: Meter) -> tuple[Meter, ...]:

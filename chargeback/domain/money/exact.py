@@ -18,7 +18,7 @@ PRICE_DECIMALS = 12
 
 def cost(quantity: int, per_million: Decimal) -> Decimal:
     """What `quantity` units cost at a price per 1 000 000 units, exactly."""
-    return EXACT.multiply(EXACT.multiply(Decimal(quantity), per_million), PER_MILLION)
+    return EXACT.multiply(EXACT.multiply(quantity, per_million), PER_MILLION)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

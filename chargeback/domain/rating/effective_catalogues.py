@@ -6,7 +6,7 @@ it would have cost in time. Only what the frozen catalogue could not price is pr
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 from chargeback.domain.catalogue.catalogue import Catalogue, PricesOfDay
@@ -15,7 +15,7 @@ from chargeback.domain.cost_centres.folding import NamedValues, named_values
 from chargeback.domain.cost_centres.rules import RulesInForce
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.time.days import BookDate, UtcDay, start_of
+from chargeback.domain.time.days import BookDate, UtcDay, hour_starts
 from chargeback.domain.time.months import Month, month_of
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
@@ -89,11 +89,12 @@ class EffectiveCatalogues:
         return None if all(each is self.current for each in found) else found
 
     def _find_hours(self, day: UtcDay) -> tuple[tuple[BookDate, RulesInForce], ...]:
-        midnight = start_of(day)
         catalogues = self._catalogues(day) or (self.current,) * 24
         return tuple(
-            (date, catalogue.allocation.at(midnight + timedelta(hours=hour)))
-            for hour, (date, catalogue) in enumerate(zip(self.current.calendar.dates(day), catalogues, strict=True))
+            (date, catalogue.allocation.at(hour))
+            for hour, date, catalogue in zip(
+                hour_starts(day), self.current.calendar.dates(day), catalogues, strict=True
+            )
         )
 
 

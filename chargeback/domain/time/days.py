@@ -28,6 +28,12 @@ def start_of(day: UtcDay) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 
+@lru_cache(maxsize=1024)
+def hour_starts(day: UtcDay) -> tuple[datetime, ...]:
+    """The first moment of each hour of a UTC day, 0 to 23."""
+    return tuple(start_of(day) + timedelta(hours=hour) for hour in range(24))
+
+
 def shifted(day: D, days: int) -> D:
     """The day or date so many days later, or earlier for a negative number."""
     return cast(D, (date.fromisoformat(day) + timedelta(days=days)).isoformat())

@@ -19,3 +19,6 @@ class LineState(StrEnum):
     ESTIMATED = "estimated"
     UNSETTLED = "unsettled"
     UNPRICED = "unpriced"
+
+    # As for meters: Enum hashes in Python code, and each charge is counted by its state.
+    __hash__ = str.__hash__

@@ -3,7 +3,7 @@
 Each says with a fence which records it was made from; the sums are set last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from chargeback.domain.budgets.scopes import WatchedScopes
@@ -11,6 +11,7 @@ from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.books import HOURS, SUMS, Books, View
 from chargeback.services.ports.control import Document
+from chargeback.services.running.together import together
 from chargeback.services.usage.day_summary import DaySummary, sums_in_documents
 from chargeback.services.usage.watched_spend import DaySpend, Watch, WatchedSums, put_spend, read_spend
 
@@ -71,17 +72,26 @@ class DayDocuments:
 
 async def read_documents(books: Books, day: UtcDay, scopes: WatchedScopes) -> DayDocuments:
     """The documents of a day."""
-    sums, hours = await books.summary(day, SUMS), await books.summary(day, HOURS)
-    return DayDocuments(sums, hours, None if scopes.is_empty else await read_spend(books, day))
+    sums, hours, spend = await together(
+        books.summary(day, SUMS), books.summary(day, HOURS), _no_spend() if scopes.is_empty else read_spend(books, day)
+    )
+    return DayDocuments(sums, hours, spend)
+
+
+async def _no_spend() -> None:
+    return None
 
 
 async def put_documents(
     books: Books, day: UtcDay, sums: DaySums, fence: str, watch: Watch, before: DayDocuments
 ) -> None:
     """Set the documents in place of those that were read. Raises `Superseded` if another run set one of them since."""
-    await _put(books, day, HOURS, sums.summary.hours_to_document() | {"fence": fence}, before.hours)
+    first: list[Awaitable[object]] = [
+        _put(books, day, HOURS, sums.summary.hours_to_document() | {"fence": fence}, before.hours)
+    ]
     if watch:
-        await put_spend(books, day, sums.watched.spend(fence, watch.counted), before.spend)
+        first.append(put_spend(books, day, sums.watched.spend(fence, watch.counted), before.spend))
+    await together(*first)
     await _put(books, day, SUMS, sums.summary.to_document() | {"fence": fence}, before.sums)
 
 

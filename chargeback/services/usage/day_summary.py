@@ -39,12 +39,6 @@ class _Sums:
         self.dates: dict[BookDate, Decimal] = {}
         self.hours = [ZERO] * 24
 
-    def add(self, charges: Sequence[Charge], cost: Decimal) -> None:
-        self.cost = EXACT.add(self.cost, cost)
-        for charge in charges:
-            self.quantities[charge.meter] = self.quantities.get(charge.meter, 0) + charge.quantity
-            self.states[charge.state] = self.states.get(charge.state, 0) + 1
-
     def merge(self, other: "_Sums", sign: int = 1) -> None:
         """Add other sums, or take them off again with a sign of -1."""
         self.cost = _add(self.cost, other.cost, sign)
@@ -103,8 +97,7 @@ class DaySummary:
             model = _sums_of(self.models, record.line.model or record.line.deployment)
             for part in record.parts:
                 cost, payer = part.cost, _sums_of(self.centres, part.cost_centre)
-                model.add(part.charges, cost)
-                payer.add(part.charges, cost)
+                _add_charges(part.charges, cost, model, payer)
                 payer.dates[part.date] = EXACT.add(payer.dates.get(part.date, ZERO), cost)
             for centre, hour, amount in hourly_costs(record):
                 hours = _sums_of(self.centres, centre).hours
@@ -174,6 +167,18 @@ def _from_document(document: Document) -> _Sums:
     found.states = dict(document["states"])
     found.dates = {date: Decimal(cost) for date, cost in document.get("dates", {}).items()}
     return found
+
+
+def _add_charges(charges: Sequence[Charge], cost: Decimal, model: _Sums, payer: _Sums) -> None:
+    """Add charges, which cost so much together, to the sums of their model and of their payer in one pass."""
+    model.cost, payer.cost = EXACT.add(model.cost, cost), EXACT.add(payer.cost, cost)
+    of_model, of_payer = model.quantities, payer.quantities
+    for charge in charges:
+        meter, quantity, state = charge.meter, charge.quantity, charge.state
+        of_model[meter] = of_model.get(meter, 0) + quantity
+        of_payer[meter] = of_payer.get(meter, 0) + quantity
+        model.states[state] = model.states.get(state, 0) + 1
+        payer.states[state] = payer.states.get(state, 0) + 1
 
 
 def _sums_of(by_name: dict[str, _Sums], name: str) -> _Sums:

@@ -15,6 +15,12 @@ def hourly_costs(record: UsageRecord) -> Iterator[tuple[str, int, Decimal]]:
     The charges are in the order of time, so the hours are dealt out to them in that order. Only where a price or a
     payer returns within a day may an hour show the price of another one.
     """
+    if len(record.hours) == 1:  # as for most lines: there is nothing to deal out
+        (hour,) = record.hours
+        for part in record.parts:
+            if amount := part.cost:
+                yield part.cost_centre, hour, amount
+        return
     waiting = _by_meter(record)
     for hour, quantities in sorted(record.hours.items()):
         for meter, quantity in quantities.items():

@@ -153,17 +153,16 @@ class Poster:
         lines = len(changed.lines)
         sums = await begin_sums(self._books, day, scopes, fences, lines) if lines else None
         run = ShardPoster(self._counter, self._books, day, epoch, in_force, sums)
-        written = await together(
+        await together(
             *(run.post_shard(shard, lines, fences.get(shard), gone.get(shard, ())) for shard, lines in shards.items())
         )
         await self._set_aside.note(Stage.POST, day, run.refused)
-        records = [record for of_shard in written for record in of_shard]
         posted = Posted(
             day,
-            records=len(records),
+            records=run.records,
             replayed=replayed,
-            unpriced=sum(record.is_unpriced for record in records),
-            unsettled=sum(record.is_unsettled for record in records),
+            unpriced=run.unpriced,
+            unsettled=run.unsettled,
             set_aside=len(run.refused),
         )
         if counted is not None:

@@ -39,38 +39,36 @@ class ShardPoster:
         """Line id → why it is not in the books; it stays changed, so that the next run tries it again."""
         self.left_out: list[CountedLine] = []
         """The lines that are not in the books."""
+        self.records = self.unpriced = self.unsettled = 0
+        """Records that were set, and those of them that have no price or whose tokens are not known yet."""
 
     async def post_shard(
         self, shard: int, lines: Mapping[str, int], fence: Posting | None, gone: Sequence[Line]
-    ) -> list[UsageRecord]:
-        """Set the records of a shard's changed lines and of those that are gone; returns what was set."""
+    ) -> None:
+        """Set the records of a shard's changed lines and of those that are gone."""
         posting = (self._epoch, self._in_force.digest(self._day))
         identities = list(lines)
-        written: list[UsageRecord] = []
         for start in range(0, len(gone), RECORDS_PER_WRITE):
             assert fence is not None
             empty = [rate(self._day, line, {}, self._in_force) for line in gone[start : start + RECORDS_PER_WRITE]]
             # Still under the old epoch: after a kill in between, the next run has to look for what is gone again.
-            fence, kept = await self._write(shard, fence, (fence.epoch, fence.catalogue), empty)
-            written += kept
+            fence = await self._write(shard, fence, (fence.epoch, fence.catalogue), empty)
         for start in range(0, len(identities), RECORDS_PER_WRITE):
             some = identities[start : start + RECORDS_PER_WRITE]
             counted = await self._counter.lines(self._day, self._epoch, some)
             records, faults = rate_lines(self._day, counted, self._in_force)
             self.refused |= faults
-            fence, kept = await self._write(shard, fence, posting, records)
+            fence = await self._write(shard, fence, posting, records)
             self.left_out += [each for each in counted if each.line_id in self.refused]
             versions = {identity: lines[identity] for identity in some if identity not in self.refused}
             await self._counter.mark_posted(self._day, self._epoch, versions)
-            written += kept
         if fence is None or (fence.epoch, fence.catalogue) != posting:
             await self._write(shard, fence, posting, ())
-        return written
 
     async def _write(
         self, shard: int, fence: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
-    ) -> tuple[Posting, Sequence[UsageRecord]]:
-        """Set records behind the fence; returns the new one, and those that are in the books."""
+    ) -> Posting:
+        """Set records behind the fence; returns the new one."""
         replaced = await self._sums.replaced_by(records) if self._sums else ()
         try:
             fence = await self._books.write(self._day, shard, fence, posting, records)
@@ -80,7 +78,10 @@ class ShardPoster:
             records, replaced = _without(error.refused, records), _without(error.refused, replaced)
         if self._sums:
             self._sums.note(shard, fence, replaced, records)
-        return fence, records
+        self.records += len(records)
+        self.unpriced += sum(record.is_unpriced for record in records)
+        self.unsettled += sum(record.is_unsettled for record in records)
+        return fence
 
 
 def _without(refused: Container[str], records: Iterable[UsageRecord]) -> list[UsageRecord]:

@@ -20,6 +20,7 @@ from chargeback.log_line import log_line
 from chargeback.services.ports.control import Control
 from chargeback.services.ports.counter import Counter
 from chargeback.services.ports.ledger import Ledger
+from chargeback.services.running.together import together
 from chargeback.services.usage.ingest import is_open, open_days
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,9 @@ class RestoredBooks:
 
         False if another writer came between.
         """
-        listed, noted = await self._ledger.latest_note()
+        # In any order: whatever changes between the two readings, one of the writes below comes too late.
+        (listed, noted), (found, token) = await together(self._ledger.latest_note(), self._latest())
         marks = listed.split()
-        found, token = await self._latest()
         try:
             if marks and found not in marks:
                 # What was read may be of a replica that lags behind: only the latest can be replaced.
