@@ -110,8 +110,11 @@ LEADING = r"^()('*[\t\r\n])"
 GUARD = r"\1'\2"
 """The character that is put in front."""
 
-CARE = r'[,"\r\n\t;|]|(^|\x1f)[^0-9A-Za-z\x1f]'
-"""Where a string that joins several, with the character 31 between them, may need quotes or an apostrophe."""
+CARE = ',"\r\n\t;|'
+"""A string with one of these characters may need quotes or an apostrophe."""
+
+CARE_AT_START = r"\x1f[^0-9A-Za-z\x1f]"
+"""Likewise one that begins like this, where several are joined with the character 31 before each."""
 
 _FORMULA = re.compile(re.sub(r"\\x\{(\w+)\}", lambda found: chr(int(found[1], 16)), FORMULA))
 _LEADING = re.compile(LEADING)

@@ -31,8 +31,11 @@ Parts = Mapping[tuple[str, object, str | None], Decimal]
 
 def check_focus(engine: Engine, relation: str, *, decimals: int) -> None:
     """Raise `InconsistentFile` for the first row of the relation that breaks a rule; costs have `decimals` places."""
-    for rule, *row in engine.run("first broken row", relation=relation, unit=Decimal(1).scaleb(-decimals)):
-        raise _broken(rule, *row)
+    engine.run("rules", relation=relation, unit=Decimal(1).scaleb(-decimals))
+    ((broken,),) = engine.run("broken rows")
+    if broken:
+        for rule, *row in engine.run("first broken row"):
+            raise _broken(rule, *row)
     for rule, *charges in engine.run("first rows that contradict each other", relation=relation):
         raise _broken(rule, *charges)
     words = {"identity": column_list(IDENTITY), "relation": relation}

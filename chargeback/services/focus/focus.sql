@@ -4,11 +4,7 @@
 -- Every name of ours begins with `focus`: the views of the period would take ours for theirs.
 CREATE MACRO focus_filled(words) AS CASE WHEN words = '' THEN NULL ELSE words END;
 CREATE MACRO focus_pair(name, words) AS
-    CASE
-        WHEN words = '' THEN NULL
-        WHEN regexp_matches(words, '["\\\\\x00-\x1f\x7f]') THEN '"' || name || '": ' || to_json(words)::VARCHAR
-        ELSE '"' || name || '": "' || words || '"'
-    END;
+    CASE WHEN words = '' THEN NULL ELSE '"' || name || '": ' || to_json(words)::VARCHAR END;
 -- Whole units and their fractions apart: a product of all digits at once would be too long for an amount of 10^9.
 CREATE MACRO focus_times(price, rate) AS
     (trunc(price)::DECIMAL(20, 0) * rate::DECIMAL(18, 12))::DECIMAL(38, 18)
@@ -56,7 +52,12 @@ CREATE MACRO focus_cell(words) AS
 CREATE MACRO focus_tamed(words) AS
     regexp_replace(regexp_replace(words, {formula}, {guard}, 'g'), {leading}, {guard});
 -- Likewise for what follows a separator within JSON; a reader of JSON finds the same string.
-CREATE MACRO focus_json(words) AS replace(replace(words, ';', '\u003b'), '|', '\u007c');
+CREATE MACRO focus_json(words) AS
+    CASE
+        WHEN contains(words, ';') OR contains(words, '|')
+        THEN replace(replace(words, ';', '\u003b'), '|', '\u007c')
+        ELSE words
+    END;
 
 -- name: survey
 -- What the rows that are shown add to what is known of all.
@@ -350,8 +351,8 @@ SELECT currency, sum(cost) FROM focus_charges GROUP BY currency
 -- The parts of a line: what every version has in common, in front and at the end, and between what the later one has.
 SELECT encode(concat({front})), encode(concat({further})), encode(concat({own}, chr(13), chr(10)))
 FROM (
-    SELECT * REPLACE ({digits}), NOT regexp_matches(concat_ws(chr(31), {strings}), {care}) AS is_plain
-    FROM focus
+    SELECT *, {digits}, {is_plain} AS is_plain
+    FROM (SELECT *, {joined} AS joined FROM focus)
 )
 
 -- name: Parquet of batch

@@ -24,7 +24,7 @@ SELECT
     dimension_set, set_id,
     if(is_plain, concat_ws(',', {front}), concat_ws(',', {front_cells})) AS front,
     if(is_plain, concat_ws(',', {back}), concat_ws(',', {back_cells})) AS back
-FROM (SELECT *, NOT regexp_matches(concat_ws(chr(31), {dimensions}), {care}) AS is_plain FROM dimension_sets)
+FROM (SELECT *, {is_plain} AS is_plain FROM (SELECT *, {joined} AS joined FROM dimension_sets))
 ORDER BY dimension_set
 
 -- name: lines of slice

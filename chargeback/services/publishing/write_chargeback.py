@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from chargeback.domain.reports.layout import chargeback_path
-from chargeback.domain.reports.manifest import BACK, CARE, CHARGEBACK_COLUMNS, FRONT, csv_line
+from chargeback.domain.reports.manifest import BACK, CHARGEBACK_COLUMNS, FRONT, csv_line
 from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS, ColumnType
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.statements import column_list, quoted
 from chargeback.services.publishing.files import CSV, Files
 from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_parts import PeriodParts
+from chargeback.services.publishing.plain_rows import plain_test
 from chargeback.services.publishing.slices import Slice, made_ahead, pieces, slices
 from chargeback.services.running.progress import Progress
 
@@ -60,8 +61,7 @@ async def _lines(
 def _print_dimension_sets(engine: PeriodEngine) -> None:
     engine.run(
         "printed dimension sets",
-        dimensions=column_list(DIMENSIONS),
-        care=quoted(CARE),
+        **plain_test(DIMENSIONS),
         front=column_list(FRONT),
         back=column_list(BACK),
         front_cells=", ".join(f'cell("{name}")' for name in FRONT),

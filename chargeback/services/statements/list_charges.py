@@ -7,12 +7,13 @@ a day with too many rows is cut into equal parts by charge id.
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
-from chargeback.domain.reports.manifest import CARE, cell
+from chargeback.domain.reports.manifest import cell
 from chargeback.domain.reports.rows import ROW_COLUMNS, ColumnType
 from chargeback.domain.reports.statement import STATEMENT_COLUMNS, DayRows, cut
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import column_list, quoted
+from chargeback.services.publishing.plain_rows import plain_test
 
 STAGED_ROWS = 100_000
 """How many lines wait to be sorted."""
@@ -40,8 +41,7 @@ def list_charges(engine: Engine, period: Month, counts: Sequence[DayRows]) -> It
     words = {
         "order": column_list(_ORDER),
         "printed": ", ".join(_printed(column, period) for column in STATEMENT_COLUMNS),
-        "strings": column_list(STATEMENT_COLUMNS[index] for index in _STRINGS),
-        "care": quoted(CARE),
+        **plain_test(STATEMENT_COLUMNS[index] for index in _STRINGS),
     }
     for piece in cut(counts, STAGED_ROWS):
         condition, values = _piece_filter(piece)

@@ -8,7 +8,7 @@ SELECT
     cost_centre, {order},
     CASE WHEN is_plain THEN concat_ws(',', {printed}) END AS line,
     CASE WHEN NOT is_plain THEN [{printed}] END AS cells
-FROM (SELECT *, NOT regexp_matches(concat_ws(chr(31), {strings}), {care}) AS is_plain FROM rows)
+FROM (SELECT *, {is_plain} AS is_plain FROM (SELECT *, {joined} AS joined FROM rows))
 WHERE {condition}
 
 -- name: sorted printed rows
