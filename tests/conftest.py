@@ -4,6 +4,7 @@ Asynchronous tests are `async def` with `pytestmark = pytest.mark.anyio`; all of
 that they can share the container and its connections. `asyncio.run` is for what needs a loop or process of its own.
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -49,8 +50,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("servers")
 
 
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from the modules and tests, which stay: it went through them every few tests."""
+    gc.collect()  # garbage that is frozen would stay for good
+    gc.freeze()
+
+
 def pytest_unconfigure() -> None:
-    """Remove the certificates."""
+    """Remove the certificates, and let the interpreter free everything as it ends."""
+    gc.unfreeze()
     CERTIFICATES.cleanup()
 
 

@@ -7,13 +7,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from chargeback.api.app import http_api
 from chargeback.bootstrap import Container
 from chargeback.domain.reports.layout import accrual_path, journal_path, plan_path
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
 from tests.api import listed_routes
 from tests.support.cost_views import ViewedProduct
-from tests.support.costs_api import costs_api, viewed_march
+from tests.support.costs_api import costs_api, over_again, viewed_march
 from tests.support.evidenced_months import both_months
 from tests.support.people import PeopleByName, as_person, client_of, person, small_api
 from tests.support.whole_api import EVERYBODY, memory_container, owner_of, whole_api
@@ -29,17 +30,23 @@ async def viewed(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -
     return await viewed_march(folder)
 
 
+@pytest.fixture(scope="session")
+def costs_built(viewed: ViewedProduct) -> FastAPI:
+    """The API over that product: to build it takes longer than most tests."""
+    return costs_api(viewed)
+
+
 @pytest.fixture
-async def costs(viewed: ViewedProduct) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API over that product, which signs in as nobody yet."""
-    async with client_of(costs_api(viewed)) as client:
+async def costs(viewed: ViewedProduct, costs_built: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of that API, which signs in as nobody yet."""
+    async with client_of(over_again(costs_built, viewed)) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-async def closed(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[httpx.AsyncClient]:
+async def closed_months(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> ViewedProduct:
     """March and April are closed; tests only read them."""
-    product = await both_months(Path(tmp_path_factory.mktemp("closed")))
+    product = await both_months(tmp_path_factory.mktemp("closed"))
     april = Month("2026-04")
     for store, path in (
         (product.closed, journal_path(april)),
@@ -49,9 +56,21 @@ async def closed(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -
     ):
         async with store.create(path, "text/csv") as file:
             await file.write(path.encode())
+    return ViewedProduct(product)
+
+
+@pytest.fixture(scope="session")
+async def closed(closed_months: ViewedProduct) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API over these months."""
     people = PeopleByName(*EVERYBODY, SEARCH_OWNER, RESEARCHER)
-    async with client_of(costs_api(ViewedProduct(product), people=people)) as client:
+    async with client_of(costs_api(closed_months, people=people)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def over_stack(container: Container) -> FastAPI:
+    """The API over the session's stack."""
+    return http_api(container)
 
 
 @pytest.fixture(scope="module")

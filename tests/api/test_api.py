@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from chargeback.adapters.config.folders import path_of
@@ -33,13 +34,17 @@ def event(**arguments: Any) -> dict[str, Any]:
 
 
 def api_of(container: Container) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(http_api(container))
+    return client_of(http_api(container))
+
+
+def client_of(api: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(api)
     return httpx.AsyncClient(transport=transport, base_url="http://api", timeout=60)
 
 
 @pytest.fixture
-async def api(clean_stores: Stack, container: Container) -> AsyncIterator[httpx.AsyncClient]:
-    async with api_of(container) as client:
+async def api(clean_stores: Stack, over_stack: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(over_stack) as client:
         client.headers["x-events-key"] = clean_stores.env["CHARGEBACK_EVENTS_KEY"]
         yield client
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from chargeback.api.app import http_api
-from chargeback.bootstrap import Container
 from stack.identity.tokens import ASKING, load_signer
 from stack.stack import Stack
 
@@ -22,8 +21,8 @@ def bearer(stack: Stack, **claims: Any) -> dict[str, str]:
 
 
 @pytest.fixture
-async def api(clean_stores: Stack, container: Container) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(http_api(container))
+async def api(clean_stores: Stack, over_stack: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(over_stack)
     async with httpx.AsyncClient(transport=transport, base_url="http://api", timeout=60) as client:
         yield client
 

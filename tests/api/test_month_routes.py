@@ -1,19 +1,19 @@
 """What finance and auditors read of a month: what keeps it open, its corrections and its invoice; others nothing."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 
 from chargeback.bootstrap import Container
 from chargeback.domain.reports.layout import reconciliation_path
 from chargeback.services.reconciling.reconciliation_summary import summary_of
 from tests.support.cost_views import ViewedProduct
-from tests.support.costs_api import costs_api
-from tests.support.evidenced_months import APRIL, MARCH, both_months, manifest_of
+from tests.support.costs_api import costs_api, over_again
+from tests.support.evidenced_months import APRIL, MARCH, manifest_of
 from tests.support.people import PeopleByName, as_person, client_of
 from tests.support.reconciled_months import reconciled
 from tests.support.whole_api import EVERYBODY, memory_container, whole_api
@@ -24,14 +24,13 @@ OTHERS = ("owner", "user", "operator", "nobody")
 
 
 @pytest.fixture(scope="module")
-async def product(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> ViewedProduct:
-    """March and April are closed; tests only read them."""
-    return ViewedProduct(await both_months(Path(tmp_path_factory.mktemp("closed"))))
+def months_built(closed_months: ViewedProduct) -> FastAPI:
+    return costs_api(closed_months, people=PeopleByName(*EVERYBODY))
 
 
 @pytest.fixture
-async def api(product: ViewedProduct) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(costs_api(product, people=PeopleByName(*EVERYBODY))) as client:
+async def api(closed_months: ViewedProduct, months_built: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(over_again(months_built, closed_months, people=PeopleByName(*EVERYBODY))) as client:
         yield client
 
 
@@ -54,11 +53,11 @@ async def test_a_month_says_when_it_closes_and_how_it_stands_to_its_invoice(api:
 
 
 async def test_corrections_name_the_month_the_amount_and_who_caused_them(
-    api: httpx.AsyncClient, product: ViewedProduct
+    api: httpx.AsyncClient, closed_months: ViewedProduct
 ) -> None:
     found = (await get(api, f"{APRIL}/corrections"))["value"]
 
-    made = manifest_of(product.product, APRIL).corrections
+    made = manifest_of(closed_months.product, APRIL).corrections
     assert [(each["period"], each["cost"], each["rows"]) for each in found] == [
         (each.period, each.cost, each.rows) for each in made
     ]
@@ -69,7 +68,9 @@ async def test_corrections_name_the_month_the_amount_and_who_caused_them(
     assert (await get(api, "2026-05/corrections"))["value"] == []
 
 
-async def test_the_last_comparison_is_told_with_its_true_up(api: httpx.AsyncClient, product: ViewedProduct) -> None:
+async def test_the_last_comparison_is_told_with_its_true_up(
+    api: httpx.AsyncClient, closed_months: ViewedProduct
+) -> None:
     found = await get(api, f"{APRIL}/reconciliation")
 
     assert (found["run"], found["invoiced"], found["complete"]) == ("run-1", "20.02", True)
@@ -79,16 +80,16 @@ async def test_the_last_comparison_is_told_with_its_true_up(api: httpx.AsyncClie
     await get(api, f"{MARCH}/reconciliation", status=404)
 
 
-async def test_the_report_of_the_same_run_is_told_in_detail(product: ViewedProduct) -> None:
+async def test_the_report_of_the_same_run_is_told_in_detail(closed_months: ViewedProduct) -> None:
     report = summary_of(reconciled("12", "10"))
     path = reconciliation_path("2026-04", "json")
-    files = product.product.reports.files
+    files = closed_months.product.reports.files
     before = files[path]
     try:
         for run, is_told in (("run-1", True), ("run-2", False)):
             invoice = msgspec.structs.replace(report.invoice, run=run)
             files[path] = msgspec.json.encode(msgspec.structs.replace(report, invoice=invoice))
-            async with client_of(costs_api(product, people=PeopleByName(*EVERYBODY))) as api:
+            async with client_of(costs_api(closed_months, people=PeopleByName(*EVERYBODY))) as api:
                 found = await get(api, f"{APRIL}/reconciliation")
             assert (found["details"] is not None) == is_told
             if is_told:

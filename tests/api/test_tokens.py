@@ -12,9 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fastapi import FastAPI
 
-from chargeback.api.app import http_api
-from chargeback.bootstrap import Container
 from chargeback.domain.access.app_roles import AppRole
 from stack.identity.people import API, PEOPLE
 from stack.identity.tokens import ISSUER, KEY_ID, TENANT, Signer, issuer_v2, load_signer
@@ -29,8 +28,8 @@ ME = "/api/v1/me"
 
 
 @pytest.fixture
-async def api(stack: Stack, container: Container) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(http_api(container)) as client:
+async def api(over_stack: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(over_stack) as client:
         yield client
 
 

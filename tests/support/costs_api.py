@@ -15,7 +15,7 @@ from chargeback.services.access.cursor_key import CursorKey
 from tests.support.cost_views import ViewedProduct, printed_rows
 from tests.support.evidenced_months import call, evidenced
 from tests.support.people import TENANT, PeopleByName, person
-from tests.support.whole_api import memory_container
+from tests.support.whole_api import fresh, memory_container
 
 EVERYTHING = RowScope(everything=True)
 NOW = datetime(2026, 3, 20, 6, tzinfo=UTC)
@@ -52,8 +52,18 @@ async def viewed_march(folder: Path) -> ViewedProduct:
 
 def costs_api(viewed: ViewedProduct, **container: Any) -> FastAPI:
     """The whole API over the stores of a product."""
+    return http_api(memory_container(**_parts_of(viewed) | container))
+
+
+def over_again(api: FastAPI, viewed: ViewedProduct, **container: Any) -> FastAPI:
+    """An API that `costs_api` has built, over the stores of a product and otherwise empty ones."""
+    fresh(api.state.container, **_parts_of(viewed) | container)
+    return api
+
+
+def _parts_of(viewed: ViewedProduct) -> dict[str, Any]:
     product = viewed.product
-    parts = {
+    return {
         "costs": viewed.reader,
         "people": PeopleByName(*EVERYBODY),
         "cursor_key": CursorKey(MemoryControl()),
@@ -66,7 +76,6 @@ def costs_api(viewed: ViewedProduct, **container: Any) -> FastAPI:
         "closed_reports": product.closed,
         "settled_files": product.settled_files,
     }
-    return http_api(memory_container(**parts | container))
 
 
 async def printed_march(viewed: ViewedProduct) -> list[dict[str, str]]:

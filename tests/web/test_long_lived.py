@@ -23,9 +23,12 @@ class Knot:
 
 @pytest.fixture
 def thawed() -> Iterator[None]:
-    """The collector of the tests looks at everything again afterwards."""
+    """Nothing is frozen at first, and afterwards again what the tests have loaded."""
+    gc.unfreeze()
     yield
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.mark.usefixtures("thawed")

@@ -151,15 +151,21 @@ LATE = call("search", "2026-03-21T10:00:00Z")
 APRIL = call("nomads", "2026-04-02T10:00:00Z")
 
 
-@pytest.fixture
-async def in_memory(tmp_path: Path) -> ClosingProduct:
-    """March is closed; then come a late call, April's first call and a new rate card."""
-    catalogue, terms = configuration(tmp_path / "march", "2.00", "8.00", "3.00", "12.00")
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def in_memory(tmp_path_factory: pytest.TempPathFactory) -> ClosingProduct:
+    """March is closed; then come a late call, April's first call and a new rate card. Tests change none of it."""
+    folder = tmp_path_factory.mktemp("golden")
+    catalogue, terms = configuration(folder / "march", "2.00", "8.00", "3.00", "12.00")
     in_memory = published_for_real(ClosingProduct(catalogue, terms))
     await in_memory.ingest(MARCH, APRIL_5)
     await in_memory.close("2026-03", APRIL_5)
     in_memory.catalogues.catalogue, in_memory.catalogues.settled_by = configuration(
-        tmp_path / "april", "4.00", "16.00", "6.00", "24.00"
+        folder / "april", "4.00", "16.00", "6.00", "24.00"
     )
     await in_memory.ingest([LATE, APRIL], APRIL_6)
     await in_memory.poster.post(APRIL_6)
