@@ -85,7 +85,8 @@ async def currency_figures(
     async def movers() -> Sequence[MoverAnswer]:
         by = {"groupBy": ["application" if about.centre else "costCentre", "model"], "levels": str(about.levels)}
         of = asked | about.same_days_before | by | {"top": str(_MOVERS)}
-        return (await api.ask("/costs/comparison", ComparisonAnswer, of)).value
+        found = (await api.ask("/costs/comparison", ComparisonAnswer, of)).value
+        return [each for each in found if Decimal(each.change)]
 
     async def days() -> DayTable:
         of = asked | {"granularity": "day", "groupBy": ["model", "kind"], "maxpagesize": "5000"}
