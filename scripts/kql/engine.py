@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -24,6 +25,9 @@ _TYPES = {
 }
 
 
+_ROWS_AT_ONCE = 100
+
+
 class Workspace:
     """The documented tables with some rows in them."""
 
@@ -34,17 +38,25 @@ class Workspace:
             columns = {**documented, **(extra or {}).get(name, {})}
             described = ", ".join(f'"{column}" {_TYPES[kind]}' for column, kind in columns.items())
             self._connection.execute(f'CREATE TABLE "{name}" ({described})')
-            for row in rows.get(name, ()):
-                names = ", ".join(f'"{column}"' for column in row)
-                places = ", ".join("?" * len(row))
-                insert = f'INSERT INTO "{name}" ({names}) VALUES ({places})'  # noqa: S608 names are those of tables.json
-                self._connection.execute(insert, [_plain(value) for value in row.values()])
+            for some in _batches(rows.get(name, ())):
+                names = ", ".join(f'"{column}"' for column in some[0])
+                places = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+                insert = f'INSERT INTO "{name}" ({names}) VALUES {places}'  # noqa: S608 names are those of tables.json
+                self._connection.execute(insert, [_plain(value) for row in some for value in row.values()])
 
     def answer(self, query: str) -> list[dict[str, Any]]:
         """The rows that the query returns. Raises `duckdb_kql.KqlUnsupportedError` for what cannot be translated."""
         result = duckdb_kql.kql(self._connection, query)
         names = list(result.columns)
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """The rows in their order, some with the same columns at a time: a statement for each row takes longer."""
+    for _, same in groupby(rows, tuple):
+        alike = list(same)
+        for start in range(0, len(alike), _ROWS_AT_ONCE):
+            yield alike[start : start + _ROWS_AT_ONCE]
 
 
 def _plain(value: Any) -> Any:

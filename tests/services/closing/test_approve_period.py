@@ -1,5 +1,6 @@
 """A month that has to be approved: by whom, of what, and what takes the approval away again."""
 
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,9 +36,18 @@ def later(hours: int) -> datetime:
     return AFTER_GRACE + timedelta(hours=hours)
 
 
-async def asking(terms: Terms = ASKED, **given: Any) -> ClosingProduct:
-    """A March whose draft is published."""
-    in_memory = await march(published_for_real(ClosingProduct(terms=terms, **given)))
+_MADE: list[ClosingProduct] = []
+
+
+async def asking() -> ClosingProduct:
+    """A March whose draft is published: made once, and copied with all its stores for each test."""
+    if not _MADE:
+        _MADE.append(await made(terms=ASKED))
+    return deepcopy(_MADE[0])
+
+
+async def made(**given: Any) -> ClosingProduct:
+    in_memory = await march(published_for_real(ClosingProduct(**given)))
     await publish(in_memory)
     return in_memory
 
@@ -201,7 +211,7 @@ async def test_a_draft_of_days_that_nobody_audited_is_not_approved() -> None:
 
 
 async def test_every_reason_is_named_at_once() -> None:
-    in_memory = await asking(Terms())
+    in_memory = await made(terms=Terms())
 
     with pytest.raises(ApprovalRefused) as caught:
         await approver(in_memory).approve("2026-04", "close periods", later(1))
@@ -238,7 +248,7 @@ def overtaken(control: Overtaken) -> Any:
 
 async def test_of_two_who_approve_at_once_one_is_first() -> None:
     control = Overtaken()
-    in_memory = await asking(wrap=overtaken(control))
+    in_memory = await made(terms=ASKED, wrap=overtaken(control))
     control.first = lambda: approver(in_memory).approve(MARCH, "ann", AFTER_GRACE)
 
     with pytest.raises(Superseded):
