@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import cache
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,12 @@ from stack.gateway.log_tables import LogTables
 from stack.gateway.mono import Mono
 from stack.gateway.nodes import Node
 from stack.gateway.programs import Program, program_at
+
+
+@cache
+def _trusting(authorities: str | None) -> ssl.SSLContext:
+    """What its connections trust, read once: that takes longer than all else of the start."""
+    return ssl.create_default_context(cafile=authorities)
 
 
 class Gateway:
@@ -42,8 +49,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Open the connections that calls share."""
-        trusted = ssl.create_default_context(cafile=self.config.authorities)
-        connector = aiohttp.TCPConnector(limit=0, ssl=trusted)
+        connector = aiohttp.TCPConnector(limit=0, ssl=_trusting(self.config.authorities))
         self.session = aiohttp.ClientSession(
             connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
         )

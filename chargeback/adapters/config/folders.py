@@ -3,6 +3,7 @@
 The hooks of the deployment read it, too, where only PyYAML is installed.
 """
 
+import os
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -80,7 +81,13 @@ def unread_files(folder: Path) -> list[str]:
 
 def _misplaced(folder: Path) -> Iterator[str]:
     """Files outside the two folders, where all files once were, or in the wrong one: nothing would read them."""
+    listed = {part: _names_in(folder / part) for part in ("", "provider/", "company/")}
     for name, place in _PLACES.items():
-        for other in (name, f"provider/{name}", f"company/{name}"):
-            if other != place and (folder / other).is_file():
-                yield f"{folder.name}/{other}: this file is now {folder.name}/{place}"
+        for part, names in listed.items():
+            if name in names and part + name != place:
+                yield f"{folder.name}/{part}{name}: this file is now {folder.name}/{place}"
+
+
+def _names_in(folder: Path) -> set[str]:
+    """One list of a folder takes less than a look at each name that could be there, and every reader asks."""
+    return {entry.name for entry in os.scandir(folder) if entry.is_file()} if folder.is_dir() else set()
