@@ -38,8 +38,8 @@ from chargeback.services.focus.billing_accounts import billing_accounts
 from chargeback.services.focus.check_focus import check_focus, check_parts, check_totals, parts
 from chargeback.services.publishing.period_tables import PeriodFrame, PeriodTables
 
-_BATCH_ROWS = 100_000
-_MEMORY_MB = 192
+_BATCH_ROWS = 50_000
+_MEMORY_MB = 224
 
 
 class Batch(NamedTuple):

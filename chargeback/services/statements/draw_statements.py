@@ -16,7 +16,7 @@ from chargeback.services.statements.render_statement import Renderer, StatementP
 LARGE_ROWS = 60_000
 """A cost centre with more rows has no file of them on disk."""
 
-_MEMORY_MB = 48
+_MEMORY_MB = 72
 """For the engine, in each process: several draw at once beside the one that publishes."""
 
 
