@@ -4,12 +4,14 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 ISSUER = f"https://sts.windows.net/{TENANT}/"
@@ -102,7 +104,7 @@ class Signer:
 def load_signer(path: Path) -> Signer:
     """Return the signer whose key is kept in `path`, made at the first call."""
     if path.exists():
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = _private_key(path.read_bytes())
         if not isinstance(key, rsa.RSAPrivateKey):
             raise ValueError(f"{path}: not an RSA key")
         return Signer(key)
@@ -112,3 +114,9 @@ def load_signer(path: Path) -> Signer:
     encoding, layout = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     path.write_bytes(key.private_bytes(encoding, layout, serialization.NoEncryption()))
     return Signer(key)
+
+
+@lru_cache(maxsize=8)
+def _private_key(pem: bytes) -> PrivateKeyTypes:
+    """The key, whose primes are checked once: that takes longer than to sign with it."""
+    return serialization.load_pem_private_key(pem, password=None)
