@@ -145,11 +145,8 @@ class Auditor:
         """The days among these that were marked, or not audited since then with what rates them now."""
         in_force = await self._catalogues.in_force()
         marks, audits = await together(self._ledger.marks(), self._results.all())
-        kept = {*audits}
-        # Listing the ledger takes longest, and is seldom needed: what had events was audited or posted.
-        if unknown := [day for day in days if day not in kept]:
-            kept |= await self._posted(unknown)
-        if not kept.issuperset(unknown):
+        kept = {*audits, *await self._posted([day for day in days if day not in audits])}
+        if not kept.issuperset(days):  # listing the ledger takes longest: what had events was mostly audited or posted
             kept.update(await self._ledger.days())
         return [
             day
