@@ -79,6 +79,19 @@ def test_an_object_belongs_to_its_team_in_every_region_and_after_its_index_was_l
     assert (stranger, away, lost) == ("not_found", "owner_unknown", "not_known_yet")
 
 
+async def known(ids: set[str]) -> None:
+    """Wait until the index knows the objects.
+
+    A response without a known owner may have been streamed: whoever has its id reaches it in an open product.
+    """
+    async with open_container(read_settings()) as container:
+        for _ in range(120):
+            if set(await container.object_index.find(ids)) == ids:
+                return
+            await asyncio.sleep(0.5)
+    pytest.fail("the index does not know the objects after a minute")
+
+
 LINES = ("lines.jsonl", b'{"custom_id": "1"}\n')
 
 
@@ -99,12 +112,12 @@ def test_a_team_pays_for_what_it_made_however_often_another_asks_for_it(whole: S
     with (
         client(whole, "search", "swedencentral", retries=8) as search,
         client(whole, "search", "eastus2", retries=8) as abroad,
-        client(whole, "support", "eastus2", retries=8) as support,
+        client(whole, "support", "eastus2") as support,
     ):
         response = search.responses.create(model=MODEL, input="hello", background=True)
         file = search.files.create(file=LINES, purpose="batch")
         batch = search.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
-        # Retried while the index follows: then another team's is as if it did not exist.
+        asyncio.run(known({response.id, file.id, batch.id}))
         strange: list[Callable[[], Any]] = [
             lambda: support.responses.retrieve(response.id),
             lambda: support.responses.delete(response.id),
