@@ -123,7 +123,6 @@ class FocusRows:
     def _fill(self, engine: Engine, span: "_Span", files: Sequence[Path]) -> None:
         self._frame.show(engine, files)
         engine.run("charges", span._asdict())
-        engine.run("described")
         engine.run("focus")
 
     def _check(self, engine: Engine, checks: "_Checks") -> Batch:

@@ -156,7 +156,7 @@ COPY (
     SELECT {columns} FROM usage_rows
     WHERE row BETWEEN $first AND $last AND dimension_set BETWEEN $lowest AND $highest
     ORDER BY row
-) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960, WRITE_BLOOM_FILTER false)
+) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960, WRITE_BLOOM_FILTER false)
 
 -- name: ranges of non-usage rows
 SELECT min(row), max(row), min(charge_date), max(charge_date), min(cost_centre), max(cost_centre), count(*)
@@ -167,7 +167,7 @@ ORDER BY ALL
 -- name: charges of non-usage rows
 COPY (
     SELECT {columns} FROM priced_non_usage_rows WHERE row BETWEEN $first AND $last ORDER BY row
-) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960, WRITE_BLOOM_FILTER false)
+) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960, WRITE_BLOOM_FILTER false)
 
 -- name: charges of nothing
 COPY (SELECT {columns} FROM usage_rows WHERE false) TO $file (FORMAT parquet, COMPRESSION zstd)

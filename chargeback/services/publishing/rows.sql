@@ -6,7 +6,7 @@ CREATE MACRO cell(t) AS if(
     regexp_matches(t, '[,"\r\n]'), concat('"', replace(guarded(t), '"', '""'), '"'), guarded(t)
 );
 CREATE MACRO digits(amount) AS CASE
-    WHEN amount = 0 THEN '0' ELSE rtrim(rtrim(CAST(amount AS VARCHAR), '0'), '.')
+    WHEN amount = 0 THEN '0' ELSE regexp_replace(CAST(amount AS VARCHAR), '\.?0*$', '')
 END;
 CREATE MACRO per_unit(price) AS price * CAST('0.000001' AS DECIMAL(6, 6));
 CREATE MACRO of_many(quantity, unit_price) AS CAST(CAST(quantity AS DECIMAL(19, 0)) * unit_price AS DECIMAL(38, 18));

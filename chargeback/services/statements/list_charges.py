@@ -32,7 +32,7 @@ def _printed(column: str, period: Month) -> str:
         return quoted(period)
     if column != "cost" and ROW_COLUMNS[column] in (ColumnType.AMOUNT, ColumnType.PRICE):
         # All of them have decimals, so that the zeros of a whole number stay.
-        return f"coalesce(rtrim(rtrim(\"{column}\"::VARCHAR, '0'), '.'), '')"
+        return f"coalesce(regexp_replace(\"{column}\"::VARCHAR, '\\.?0*$', ''), '')"
     return f"coalesce(\"{column}\"::VARCHAR, '')"
 
 
@@ -62,13 +62,13 @@ def _sorted(engine: Engine, part: Sequence[DayRows]) -> Iterator[Lines]:
         for rows in pages:
             for centre, group in groupby(rows, key=lambda row: str(row[0])):
                 lines = [line or _line(cells) for _, line, cells in group]
-                yield centre, len(lines), ("\r\n".join(lines) + "\r\n").encode()
+                yield centre, len(lines), b"\r\n".join([*lines, b""])
 
 
-def _line(cells: list[str]) -> str:
+def _line(cells: list[str]) -> bytes:
     for index in _STRINGS:
         cells[index] = cell(cells[index])
-    return ",".join(cells)
+    return ",".join(cells).encode()
 
 
 def _ids(rows: int) -> Iterator[tuple[str, str]]:

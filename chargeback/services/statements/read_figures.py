@@ -20,7 +20,9 @@ from chargeback.domain.reports.figures import (
 from chargeback.domain.reports.movers import Charged, Mover, movers
 from chargeback.services.duck.engine import Engine, Row
 
-_CENTRES_AT_ONCE = 10
+_CENTRES_AT_ONCE = 50
+_ROWS_AT_ONCE = 40_000
+"""The figures of cost centres with so many rows are read together, so that they fit into memory."""
 
 MOVED_BY = ("application", "model")
 
@@ -52,10 +54,24 @@ class Covered:
     unlisted: int
 
 
+def consecutive(covered: Sequence[Covered], most_rows: int, most_centres: int) -> Iterator[list[Covered]]:
+    """Consecutive cost centres; one alone may have more rows."""
+    group: list[Covered] = []
+    rows = 0
+    for centre in covered:
+        rows += centre.totals.rows
+        if group and (rows > most_rows or len(group) == most_centres):
+            yield group
+            group, rows = [], centre.totals.rows
+        group.append(centre)
+    if group:
+        yield group
+
+
 def read_figures(engine: Engine, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
     """The figures of consecutive cost centres, some at a time; `engine` has the sums attached as `sums`."""
-    for start in range(0, len(centres), _CENTRES_AT_ONCE):
-        yield from _read(engine, centres[start : start + _CENTRES_AT_ONCE], compared=compared)
+    for some in consecutive(centres, _ROWS_AT_ONCE, _CENTRES_AT_ONCE):
+        yield from _read(engine, some, compared=compared)
 
 
 def _read(engine: Engine, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:

@@ -28,7 +28,7 @@ from chargeback.services.running.work_folder import work_folder
 from chargeback.services.running.worker_processes import worker_pool
 from chargeback.services.statements.draw_statements import CentreBatch, Drawn, draw_statements, is_large
 from chargeback.services.statements.list_charges import STAGED_ROWS, list_charges
-from chargeback.services.statements.read_figures import Covered
+from chargeback.services.statements.read_figures import Covered, consecutive
 from chargeback.services.statements.render_statement import StatementPeriod
 from chargeback.services.statements.sum_statements import Sums, sum_statements
 
@@ -65,7 +65,7 @@ async def write_statements(
         covered = list(_covered(tables.frame, sums))
         with worker_pool(_workers(sums, covered) if workers is None else workers) as executor:
             try:
-                for centres in _groups(covered, _FETCHED_ROWS, len(covered)):
+                for centres in consecutive(covered, _FETCHED_ROWS, len(covered)):
                     await drawing.draw(centres, executor)
             finally:
                 executor.shutdown(wait=False, cancel_futures=True)
@@ -77,20 +77,6 @@ def _workers(sums: Sums, centres: Sequence[Covered]) -> int:
     rows = sum(each.rows for each in sums.counts)
     is_small = len(centres) <= _SMALL_CENTRES and rows <= _SMALL_ROWS
     return 0 if is_small else min(_MOST_WORKERS, os.cpu_count() or 1)
-
-
-def _groups(covered: Sequence[Covered], most_rows: int, most_centres: int) -> Iterator[list[Covered]]:
-    """Consecutive cost centres; one alone may have more rows."""
-    group: list[Covered] = []
-    rows = 0
-    for centre in covered:
-        rows += centre.totals.rows
-        if group and (rows > most_rows or len(group) == most_centres):
-            yield group
-            group, rows = [], centre.totals.rows
-        group.append(centre)
-    if group:
-        yield group
 
 
 def _covered(frame: PeriodFrame, sums: Sums) -> Iterator[Covered]:
@@ -128,7 +114,7 @@ class _Drawing:
         """Draw some cost centres in parts, two ahead of the one that is uploaded."""
         large = [each for each in centres if is_large(each)]
         async with self._rows_of([each for each in centres if not is_large(each)]) as rows:
-            waiting = deque(_groups(centres, _PART_ROWS, _PART_CENTRES))
+            waiting = deque(consecutive(centres, _PART_ROWS, _PART_CENTRES))
             drawing: deque[tuple[CentreBatch, asyncio.Future[list[Drawn]]]] = deque()
             while waiting or drawing:
                 while waiting and len(drawing) <= _MOST_WORKERS:
