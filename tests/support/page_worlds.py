@@ -31,7 +31,7 @@ from chargeback.web.late_site import LateSite
 from stack.example import EXAMPLE_CONFIG
 from tests.support.audit_log import KIM
 from tests.support.builders import tokens, usage_event
-from tests.support.pages import with_sessions
+from tests.support.pages import site_over, with_sessions
 from tests.support.people import TENANT, as_person
 from tests.support.whole_api import EVERYBODY, USER, memory_container, owner_of
 
@@ -125,7 +125,7 @@ def world_over(config: Path = EXAMPLE_CONFIG, **parts: Any) -> PageWorld:
     # Days are recounted in this process: to start others takes longer than their work here.
     vars(container)["auditor"] = Auditor(*stores, container.poster, container.settled_files)
     vars(container)["people"].known |= {each.name: each for each in PEOPLE}
-    return PageWorld(container, LateSite(container))
+    return PageWorld(container, site_over(container))
 
 
 def company(folder: Path) -> Path:

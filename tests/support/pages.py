@@ -35,11 +35,17 @@ def with_sessions(container: Container, *people: Requester) -> Container:
     return container
 
 
+def site_over(container: Any) -> LateSite:
+    """The pages and the API over a container, built once, as in the app: to build them takes longer than most pages."""
+    site: LateSite = vars(container).setdefault("site", LateSite(container))
+    return site
+
+
 def browser_of(container: Any, who: str = "") -> httpx.AsyncClient:
     """A browser without a screen, in which somebody is signed in."""
     cookies = {COOKIE: who} if who else {}
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(LateSite(container)), base_url="https://page.test", timeout=60, cookies=cookies
+        transport=httpx.ASGITransport(site_over(container)), base_url="https://page.test", timeout=60, cookies=cookies
     )
 
 
@@ -57,7 +63,7 @@ async def served(container: Any) -> AsyncIterator[str]:
     They answer on the loop of the tests, as in the app: what a container shares between requests belongs to one loop.
     """
     listening = socket.create_server(("127.0.0.1", 0))
-    server = _Server(uvicorn.Config(LateSite(container), log_level="warning"))
+    server = _Server(uvicorn.Config(site_over(container), log_level="warning"))
     serving = asyncio.create_task(server.serve([listening]))
     try:
         while not server.started:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +13,31 @@ from chargeback.adapters.config.applied import AppliedCatalogues
 from chargeback.adapters.memory.stores import MemoryControl
 from chargeback.adapters.recording.control import RecordedControl
 from chargeback.domain.time.months import Month
-from tests.support.page_worlds import MONTH, PageWorld, call, company, world_over
+from tests.support.page_worlds import BLOB, COSMOS, MONTH, PageWorld, call, company, world_over
 from tests.support.pages import browser_of
 from tests.support.shown_pages import Element, sent_by, shown
 
 PAGE = f"/months/{MONTH}"
 
 
-async def waiting_month(folder: Path, *, has_draft: bool = True, is_priced: bool = False) -> PageWorld:
-    """March is audited, and its draft is published; books.yaml asks for an approval."""
-    config = company(folder / "config")
+class WaitingMonths:
+    """Each of them is made once; whoever asks for it gets a product with the stores as they were then."""
+
+    def __init__(self, folder: Path) -> None:
+        self._config = company(folder / "config")
+        self._made: dict[tuple[bool, bool], PageWorld] = {}
+
+    async def __call__(self, *, has_draft: bool = True, is_priced: bool = False) -> PageWorld:
+        """March is audited, and its draft is published; books.yaml asks for an approval."""
+        asked = has_draft, is_priced
+        if asked not in self._made:
+            self._made[asked] = await _waiting_month(self._config, has_draft=has_draft, is_priced=is_priced)
+        container = vars(self._made[asked].container)
+        stores = deepcopy({name: container[name] for name in (*COSMOS, *BLOB, "counter", "object_marks", "due_alerts")})
+        return world_over(self._config, catalogues=AppliedCatalogues(stores["control"], self._config), **stores)
+
+
+async def _waiting_month(config: Path, *, has_draft: bool, is_priced: bool) -> PageWorld:
     control = RecordedControl(MemoryControl())
     world = world_over(config, control=control, catalogues=AppliedCatalogues(control, config))
     await world.put_in_force(config)

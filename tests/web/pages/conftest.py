@@ -16,6 +16,7 @@ from tests.support.many_dimensions import APRIL_20, three_months
 from tests.support.page_worlds import PageWorld, call, world_over
 from tests.support.pages import browser_of, with_sessions
 from tests.support.people import PeopleByName, as_person
+from tests.support.waiting_month import WaitingMonths
 from tests.support.whole_api import FINANCE, owner_of
 from tests.web.pages.budget_pages import LAUNCH, TRIAL, Browsing
 from tests.web.pages.looking import Books
@@ -70,6 +71,12 @@ async def books(viewed_months: ViewedProduct) -> Books:
     product = viewed_months.product
     container = with_sessions(costs_api(viewed_months, people=PeopleByName(*PEOPLE)).state.container, *PEOPLE)
     return Books(container, product.reports.files | product.closed.files)
+
+
+@pytest.fixture(scope="session")
+def waiting_month(tmp_path_factory: pytest.TempPathFactory) -> WaitingMonths:
+    """A month that waits to be closed, for each test to change."""
+    return WaitingMonths(tmp_path_factory.mktemp("waiting"))
 
 
 @pytest.fixture(scope="module")

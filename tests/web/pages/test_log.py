@@ -3,7 +3,6 @@
 import csv
 import io
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests.support.builders import usage_event
 from tests.support.page_worlds import HOSTILE, PageWorld, world_over
 from tests.support.pages import FORM_TOKEN
 from tests.support.shown_pages import shown, table_of
-from tests.support.waiting_month import PAGE, visitor, waiting_month
+from tests.support.waiting_month import PAGE, WaitingMonths, visitor
 from tests.web.conftest import World
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +55,7 @@ async def test_reads_of_the_data_of_others_are_listed_where_they_are_asked_for(w
     assert all("read data of others listAuditEntries" in row for row in rows)
 
 
-async def test_earlier_entries_come_page_by_page_with_the_same_filters(tmp_path: Path) -> None:
+async def test_earlier_entries_come_page_by_page_with_the_same_filters() -> None:
     world = world_over()
     for n in range(60):
         await world.act("operator", "POST", "/set-aside/retry", reason=f"try {n}")
@@ -91,8 +90,8 @@ async def test_the_file_has_every_entry_however_many_the_api_gives_at_once(monke
     assert "link" not in whole.headers
 
 
-async def test_an_entry_says_what_differs_its_hash_and_whether_it_is_whole(tmp_path: Path) -> None:
-    world = await waiting_month(tmp_path)
+async def test_an_entry_says_what_differs_its_hash_and_whether_it_is_whole(waiting_month: WaitingMonths) -> None:
+    world = await waiting_month()
     async with visitor(world, "finance") as finance, visitor(world, "admin") as admin:
         await finance.do(f"{PAGE}/approve", reason=HOSTILE[0])
         rows = table_of(await admin.see("/log?act=period.approve"))[1]
@@ -138,7 +137,7 @@ async def broken() -> PageWorld:
     return world
 
 
-async def test_what_is_set_aside_is_told_with_its_reasons_and_tried_again_once(tmp_path: Path) -> None:
+async def test_what_is_set_aside_is_told_with_its_reasons_and_tried_again_once() -> None:
     world = await broken()
     async with visitor(world, "operator") as operator:
         page = await operator.see("/log")
@@ -159,7 +158,7 @@ async def test_what_is_set_aside_is_told_with_its_reasons_and_tried_again_once(t
     assert len(table_of(listed)[1]) == 1
 
 
-async def test_quarantined_events_are_told_with_their_reasons_and_taken_in_again(tmp_path: Path) -> None:
+async def test_quarantined_events_are_told_with_their_reasons_and_taken_in_again() -> None:
     world = await broken()
     async with visitor(world, "operator") as operator:
         page = await operator.see("/log/quarantine")
@@ -175,7 +174,7 @@ async def test_quarantined_events_are_told_with_their_reasons_and_taken_in_again
     assert "2 stay in quarantine" in done.words
 
 
-async def test_auditors_look_at_repairs_and_do_none(tmp_path: Path) -> None:
+async def test_auditors_look_at_repairs_and_do_none() -> None:
     world = await broken()
     async with visitor(world, "operator") as operator:
         path, form = await operator.fill_in("/log/again/set-aside")

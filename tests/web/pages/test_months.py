@@ -2,7 +2,6 @@
 
 import re
 from decimal import Decimal
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -14,7 +13,7 @@ from tests.support.page_worlds import MONTH, PageWorld
 from tests.support.pages import FORM_TOKEN
 from tests.support.people import as_person
 from tests.support.shown_pages import shown, table_of
-from tests.support.waiting_month import PAGE, Visitor, visitor, waiting_month
+from tests.support.waiting_month import PAGE, Visitor, WaitingMonths, visitor
 from tests.web.conftest import World
 
 pytestmark = pytest.mark.anyio
@@ -23,8 +22,8 @@ REASON = "<script>alert('the draft')</script>"
 
 
 @pytest.fixture
-async def waiting(tmp_path: Path) -> PageWorld:
-    return await waiting_month(tmp_path)
+async def waiting(waiting_month: WaitingMonths) -> PageWorld:
+    return await waiting_month()
 
 
 async def month_of(world: PageWorld) -> BillingPeriod:
@@ -48,8 +47,8 @@ async def test_a_draft_is_approved_once_however_often_the_button_is_pressed(wait
     assert not page.all("script", src="")
 
 
-async def test_an_approval_is_refused_with_every_reason_and_what_was_typed_stays(tmp_path: Path) -> None:
-    world = await waiting_month(tmp_path, has_draft=False)
+async def test_an_approval_is_refused_with_every_reason_and_what_was_typed_stays(waiting_month: WaitingMonths) -> None:
+    world = await waiting_month(has_draft=False)
     async with visitor(world, "finance") as finance:
         answer = await finance.do(f"{PAGE}/approve", 409, reason="all is checked")
 
@@ -143,8 +142,8 @@ async def test_whoever_approved_does_not_close(waiting: PageWorld) -> None:
     assert "Nobody can close the month before what cannot be overridden is done." in page.words
 
 
-async def test_a_closed_month_is_rated_again_and_trued_up_for_those_who_say_why(tmp_path: Path) -> None:
-    world = await waiting_month(tmp_path, is_priced=True)
+async def test_a_closed_month_is_rated_again_and_trued_up_for_those_who_say_why(waiting_month: WaitingMonths) -> None:
+    world = await waiting_month(is_priced=True)
     async with visitor(world, "finance") as finance, visitor(world, "admin") as admin:
         await finance.do(f"{PAGE}/approve")
         await _done(world, admin, f"{PAGE}/close")
