@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import count
@@ -45,7 +45,7 @@ from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing import slices
 from chargeback.services.publishing.period_inputs import PeriodInputs
-from chargeback.services.publishing.publish import Writer, publish
+from chargeback.services.publishing.publish import Writers, publish
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.settled.pack import pack_records
 from chargeback.services.statements.write_statements import write_statements
@@ -266,7 +266,7 @@ class Statements:
                 print(f"{each:6.1f} µs a record: {name}")
 
 
-def measure(records: int, writers: Sequence[Writer], *, settled: bool) -> None:
+def measure(records: int, writers: Writers, *, settled: bool) -> None:
     reports = CountingReports()
     inputs = PeriodInputs(PERIOD, Catalogue("USD", {}, {}, Allocation((), ())), Terms(), 6)
     place = os.environ.get(_PLACE)
@@ -306,7 +306,7 @@ if __name__ == "__main__":
                 ["unshare", "-Urm", "sh", "-c", mount, "sh", *run], check=True, env=os.environ | {_PLACE: place}
             )
     elif len(sizes) == 1:
-        every = (write_focus, write_workbook, write_statements) if "--all" in flags else ()
+        every = ((write_focus, write_workbook), write_statements) if "--all" in flags else ()
         statements = Statements()
         with statements.watched() if "--statements" in flags else nullcontext():
             measure(int(sizes[0]), every, settled="--open" not in flags)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chargeback.services.journals.make_postings import JournalMaker
     from chargeback.services.journals.plan_month import Planner
     from chargeback.services.periods.periods import Periods
-    from chargeback.services.publishing.publish import Writer
+    from chargeback.services.publishing.publish import Writers
     from chargeback.services.publishing.published_rows import Published
     from chargeback.services.usage.audit import Auditor
     from chargeback.services.usage.ledger_parts import LedgerParts
@@ -60,7 +60,7 @@ class Bookkeeping(Recognising):
         return Periods(self.control, self.ledger)
 
     @cached_property
-    def writers(self) -> "tuple[Writer, ...]":
+    def writers(self) -> "Writers":
         """The writers of further files of a period, in addition to the chargeback file, its summary and its charges."""
         from chargeback.services.focus.write_focus import write_focus
         from chargeback.services.focus.write_hub import write_hub
@@ -68,7 +68,7 @@ class Bookkeeping(Recognising):
         from chargeback.services.workbook.write_workbook import write_workbook
 
         of_hub = (partial(write_hub, scope=self.settings.finops_hub_scope),) if self.settings.finops_hub_url else ()
-        return (write_focus, write_workbook, write_statements, *of_hub)
+        return ((write_focus, write_workbook), write_statements, *of_hub)
 
     @cached_property
     def closing_books(self) -> "ClosingBooks":

@@ -18,7 +18,7 @@ from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
 from chargeback.services.publishing.period_inputs import PeriodInputs
-from chargeback.services.publishing.publish import Writer, publish
+from chargeback.services.publishing.publish import Writers, publish
 from chargeback.services.settled.pack import pack_records
 from tests.support.catalogues import catalogue, usage_line
 
@@ -108,7 +108,7 @@ def month(**fields: Any) -> PeriodInputs:
 
 
 async def published(
-    records: Sequence[UsageRecord], *, writers: Sequence[Writer] = (), **fields: Any
+    records: Sequence[UsageRecord], *, writers: Writers = (), **fields: Any
 ) -> tuple[Manifest, dict[str, bytes]]:
     """What publishing these records gives; `fields` are those of the period."""
     reports = MemoryReports()

@@ -23,7 +23,7 @@ from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.control import Catalogues, Control, Version
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.period_inputs import ClosedPeriod, PeriodInputs, Stored
-from chargeback.services.publishing.publish import Writer, publish
+from chargeback.services.publishing.publish import Writers, publish
 from chargeback.services.publishing.staging import BookedDays
 from chargeback.services.reconciling.check_invoice import check_invoice
 from chargeback.services.reconciling.true_up import true_up_costs
@@ -51,7 +51,7 @@ class Publisher:
     drafts: Reports
     closed: Reports
     decimals: int
-    writers: Sequence[Writer] = ()
+    writers: Writers = ()
     keeps_evidence: bool = False
 
     async def __call__(

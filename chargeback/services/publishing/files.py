@@ -26,6 +26,10 @@ class Files:
         self._reports = reports
         self.written: list[PublishedFile] = []
 
+    def beside(self) -> "Files":
+        """Another that writes into the same reports and remembers its own files, to be written at the same time."""
+        return Files(self._reports)
+
     async def write(self, path: str, content_type: str, pieces: Pieces) -> PublishedFile:
         """Write one file, whose path `domain.reports.layout` knows. It appears whole or not at all."""
         rows = size = 0

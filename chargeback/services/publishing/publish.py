@@ -7,6 +7,7 @@ the rows to their centre by largest remainder, so that rows, summary and manifes
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 
 from chargeback.domain.budgets.monthly import monthly_budgets
@@ -34,6 +35,7 @@ from chargeback.services.publishing.write_manifest import Holdings, holdings, wr
 from chargeback.services.publishing.write_summary import write_summary
 from chargeback.services.running.bulkheads import reason_of
 from chargeback.services.running.progress import Progress, ignore_progress
+from chargeback.services.running.together import together
 from chargeback.services.running.work_folder import work_folder
 
 DISK_MB = 400
@@ -41,6 +43,9 @@ DISK_MB = 400
 
 Writer = Callable[[PeriodTables, Files, Progress], Awaitable[None]]
 """Writes one kind of file from the rows of a period."""
+
+Writers = Sequence[Writer | tuple[Writer, ...]]
+"""One after the other; those of a tuple side by side, because none of them keeps two cores busy."""
 
 Witness = Callable[[Files, Holdings], Awaitable[None]]
 """Writes down what the files were made from, when all of them but the manifest are there."""
@@ -51,7 +56,7 @@ async def publish(
     books: BookedDays,
     reports: Reports,
     *,
-    writers: Sequence[Writer] = (),
+    writers: Writers = (),
     witness: Witness | None = None,
     memory_limit_mb: int = 224,
     disk_limit_mb: int = DISK_MB,
@@ -91,19 +96,32 @@ async def publish(
 
 
 async def _write_further(
-    writers: Sequence[Writer],
+    writers: Writers,
     tables: PeriodTables,
     files: Files,
     progress: Progress,
     left_out: dict[str, str] | None,
 ) -> None:
-    for write in writers:
-        try:
-            await write(tables, files, progress)
-        except Exception as error:
-            if left_out is None or (isinstance(error, ChargebackError) and not isinstance(error, InconsistentFile)):
-                raise  # that is not about these rows
-            left_out[_name(write)] = reason_of(error)
+    for each in writers:
+        some = each if isinstance(each, tuple) else (each,)
+        beside = [files.beside() for _ in some]
+        # Each goes on to its end, even where another fails: threads of it may be at work in its folder.
+        errors = await together(*map(_outcome, some, repeat(tables), beside, repeat(progress)))
+        for write, own, error in zip(some, beside, errors, strict=True):
+            files.written += own.written
+            if error:
+                # Such an error is not about these rows.
+                if left_out is None or (isinstance(error, ChargebackError) and not isinstance(error, InconsistentFile)):
+                    raise error
+                left_out[_name(write)] = reason_of(error)
+
+
+async def _outcome(write: Writer, tables: PeriodTables, files: Files, progress: Progress) -> Exception | None:
+    try:
+        await write(tables, files, progress)
+    except Exception as error:  # noqa: BLE001 given to the one that waits for all of them
+        return error
+    return None
 
 
 def _name(writer: Writer) -> str:

@@ -32,15 +32,17 @@ def _printed(column: str, period: Month) -> str:
         return quoted(period)
     if column != "cost" and ROW_COLUMNS[column] in (ColumnType.AMOUNT, ColumnType.PRICE):
         # All of them have decimals, so that the zeros of a whole number stay.
-        return f"coalesce(regexp_replace(\"{column}\"::VARCHAR, '\\.?0*$', ''), '')"
-    return f"coalesce(\"{column}\"::VARCHAR, '')"
+        return f"regexp_replace(\"{column}\"::VARCHAR, '\\.?0*$', '')"
+    return f'"{column}"::VARCHAR'
 
 
 def list_charges(engine: Engine, period: Month, counts: Sequence[DayRows]) -> Iterator[Lines]:
     """The lines of consecutive cost centres, sorted by cost centre and date; `engine` has the view `rows`."""
+    printed = [_printed(column, period) for column in STATEMENT_COLUMNS]
     words = {
         "order": column_list(_ORDER),
-        "printed": ", ".join(_printed(column, period) for column in STATEMENT_COLUMNS),
+        "cells": ", ".join(printed),
+        "line": ", ',', ".join(printed),
         **plain_test(STATEMENT_COLUMNS[index] for index in _STRINGS),
     }
     for piece in cut(counts, STAGED_ROWS):
@@ -65,10 +67,11 @@ def _sorted(engine: Engine, part: Sequence[DayRows]) -> Iterator[Lines]:
                 yield centre, len(lines), b"\r\n".join([*lines, b""])
 
 
-def _line(cells: list[str]) -> bytes:
+def _line(cells: list[str | None]) -> bytes:
+    texts = [each or "" for each in cells]
     for index in _STRINGS:
-        cells[index] = cell(cells[index])
-    return ",".join(cells).encode()
+        texts[index] = cell(texts[index])
+    return ",".join(texts).encode()
 
 
 def _ids(rows: int) -> Iterator[tuple[str, str]]:

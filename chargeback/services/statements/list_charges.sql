@@ -6,8 +6,8 @@
 CREATE OR REPLACE TEMP TABLE printed_rows AS
 SELECT
     cost_centre, {order},
-    CASE WHEN is_plain THEN encode(concat_ws(',', {printed})) END AS line,
-    CASE WHEN NOT is_plain THEN [{printed}] END AS cells
+    CASE WHEN is_plain THEN encode(concat({line})) END AS line,
+    CASE WHEN NOT is_plain THEN [{cells}] END AS cells
 FROM (SELECT *, {is_plain} AS is_plain FROM (SELECT *, {joined} AS joined FROM rows))
 WHERE {condition}
 

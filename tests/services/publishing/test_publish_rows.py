@@ -1,5 +1,6 @@
 """One table of rows feeds every file: the view, the Parquet file and the CSV say the same."""
 
+import asyncio
 import json
 import random
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.errors import InconsistentFile, InvalidConfig
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS
 from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
@@ -27,9 +28,10 @@ from chargeback.services.publishing.files import Files, whole
 from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_inputs import Stored
 from chargeback.services.publishing.period_tables import PeriodTables
+from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.running.progress import Progress
 from tests.support.examples import few
-from tests.support.published_files import PERIOD, MemoryReports, charge, published, record, rows_of
+from tests.support.published_files import PERIOD, ListedBooks, MemoryReports, charge, month, published, record, rows_of
 
 pytestmark = pytest.mark.anyio
 
@@ -200,6 +202,42 @@ async def test_writers_find_the_period_and_their_files_are_in_the_manifest() -> 
     frame = reader.settled.frame
     assert (frame.previous_period, frame.currency) == ("2026-02", "USD")
     assert frame.centres == {"product": "Product", "product/search": "Search", "research": "Research"}
+
+
+def note(name: str, waits_for: asyncio.Event, sets: asyncio.Event) -> Writer:
+    async def write(settled: PeriodTables, files: Files, progress: Progress) -> None:
+        sets.set()
+        await asyncio.wait_for(waits_for.wait(), 30)
+        await files.write(f"{PERIOD}/notes/{name}.txt", "text/plain", whole(1, name.encode()))
+
+    return write
+
+
+async def test_writers_of_a_tuple_write_side_by_side_and_the_manifest_keeps_their_order() -> None:
+    first, second, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    side_by_side = note("b", second, first), note("a", first, second)
+    manifest, _ = await published([record()], writers=[side_by_side, note("last", done, done)])
+
+    assert [file.path.rpartition("/")[2] for file in manifest.files[3:]] == ["b.txt", "a.txt", "last.txt"]
+
+
+async def test_one_that_fails_keeps_the_one_beside_it_from_nothing() -> None:
+    failed, written = asyncio.Event(), asyncio.Event()
+
+    async def fail(settled: PeriodTables, files: Files, progress: Progress) -> None:
+        failed.set()
+        raise InconsistentFile("row 7: the costs do not add up")
+
+    left_out: dict[str, str] = {}
+    reports = MemoryReports()
+    writers = [(fail, note("a", failed, written))]
+    manifest = await publish(month(), ListedBooks([record()]), reports, writers=writers, left_out=left_out)  # type: ignore[arg-type]
+    with pytest.raises(InconsistentFile, match="row 7"):
+        await publish(month(), ListedBooks([record()]), MemoryReports(), writers=writers)  # type: ignore[arg-type]
+
+    assert manifest.files[-1].path == f"{PERIOD}/notes/a.txt"
+    assert list(left_out) == ["fail"]
 
 
 async def test_the_manifest_is_not_written_when_a_writer_fails() -> None:
