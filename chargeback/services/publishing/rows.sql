@@ -168,7 +168,7 @@ WHERE currency = $currency;
 COPY (
     SELECT dimension_set, payer, set_id, {dimensions}
     FROM known_dimension_sets JOIN ordered_dimension_sets USING (known)
-) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480, WRITE_BLOOM_FILTER false)
+) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480, WRITE_BLOOM_FILTER false)
 
 -- name: order charges
 -- Where the days of the books are not UTC days, a line has a record on each of two UTC days for one date.
@@ -199,7 +199,7 @@ COPY (
         )
         ORDER BY date, front_rank, turn, dimension_set
     )
-) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480, WRITE_BLOOM_FILTER false);
+) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480, WRITE_BLOOM_FILTER false);
 SELECT count(*) FROM read_parquet($file)
 
 -- name: sum usage by date
