@@ -32,7 +32,7 @@ from chargeback.services.publishing.work_files import WorkFiles
 from chargeback.services.publishing.write_chargeback import write_chargeback
 from chargeback.services.publishing.write_charges import write_charges
 from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
-from chargeback.services.publishing.write_summary import write_summary
+from chargeback.services.publishing.write_summary import sum_centres, write_summary
 from chargeback.services.running.bulkheads import reason_of
 from chargeback.services.running.progress import Progress, ignore_progress
 from chargeback.services.running.together import together
@@ -136,10 +136,11 @@ async def _write(
     await asyncio.to_thread(engine.run, "tables of sums")
     await write_chargeback(engine, parts, inputs.period, files, progress)
     await asyncio.to_thread(engine.run, "sums")
-    await write_summary(engine, inputs.period, files)
+    summary = await asyncio.to_thread(sum_centres, engine)
+    await write_summary(summary, inputs.period, files)
     progress("summing", 0)
     rows = await write_charges(engine, parts, kept, inputs.period, files, progress)
-    return rows, await asyncio.to_thread(holdings, engine, inputs.currency)
+    return rows, await asyncio.to_thread(holdings, engine, inputs.currency, summary)
 
 
 async def _period_tables(folder: Path, inputs: PeriodInputs, rows: RowSlices) -> PeriodTables:

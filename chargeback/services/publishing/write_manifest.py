@@ -1,5 +1,6 @@
 """Writes the manifest: what the files of a period hold, what they were made from, and their digests."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
@@ -18,11 +19,11 @@ from chargeback.domain.reports.manifest import (
     UsedRate,
 )
 from chargeback.domain.reports.unverified import UnverifiedAmount, share_of
+from chargeback.services.duck.engine import Row
 from chargeback.services.duck.statements import quoted
 from chargeback.services.publishing.files import JSON, Files, whole
 from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_inputs import PeriodInputs
-from chargeback.services.publishing.write_summary import summary
 
 
 class Holdings(NamedTuple):
@@ -39,23 +40,24 @@ class Holdings(NamedTuple):
     centres: list[CentreSum]
 
 
-def holdings(engine: PeriodEngine, currency: str) -> Holdings:
-    """Sum up the rows while the database is open."""
+def holdings(engine: PeriodEngine, currency: str, summary: Sequence[Row]) -> Holdings:
+    """Sum up the rows while the database is open; `summary` as `sum_centres` gives it."""
+    totals = _totals(engine, currency, summary)
     rates = [
         UsedRate(other, to_text(rate), date, source)
         for other, rate, date, source in engine.run("rates")
         if other != currency
     ]
     return Holdings(
-        totals=_totals(engine, currency),
+        totals=totals,
         states=_states(engine),
         prices=_prices(engine),
         shared_costs=_shared(engine),
         exchange_rates=rates,
         corrections=_corrected(engine),
         contracted=Decimal(engine.run("contracted")[0][0]),
-        unverified=_unverified(engine, currency),
-        centres=[CentreSum(centre, of, format(cost, "f")) for centre, of, cost, *_ in summary(engine)],
+        unverified=_unverified(engine, currency, totals),
+        centres=[CentreSum(centre, of, format(cost, "f")) for centre, of, cost, *_ in summary],
     )
 
 
@@ -94,9 +96,9 @@ async def write_manifest(inputs: PeriodInputs, held: Holdings, files: Files) -> 
     return manifest
 
 
-def _totals(engine: PeriodEngine, currency: str) -> dict[str, str]:
+def _totals(engine: PeriodEngine, currency: str, summary: Sequence[Row]) -> dict[str, str]:
     totals = {currency: round_total(ZERO, engine.decimals)}
-    for _, of, cost, *_ in summary(engine):
+    for _, of, cost, *_ in summary:
         totals[of] = total([totals.get(of, ZERO), cost])
     return {of: format(round_total(amount, engine.decimals), "f") for of, amount in sorted(totals.items())}
 
@@ -121,8 +123,7 @@ def _prices(engine: PeriodEngine) -> list[PriceUsed]:
     ]
 
 
-def _unverified(engine: PeriodEngine, currency: str) -> list[UnverifiedAmount]:
-    totals = {of: Decimal(cost) for of, cost in _totals(engine, currency).items()}
+def _unverified(engine: PeriodEngine, currency: str, totals: Mapping[str, str]) -> list[UnverifiedAmount]:
     proven = f"({', '.join(map(quoted, PROVEN))})"
     return [
         UnverifiedAmount(
@@ -132,7 +133,7 @@ def _unverified(engine: PeriodEngine, currency: str) -> list[UnverifiedAmount]:
             of,
             int(rows),
             format(cost, "f"),
-            share_of(cost, totals.get(of, ZERO)),
+            share_of(cost, Decimal(totals.get(of, "0"))),
         )
         for verified, source, model, of, rows, cost in engine.run("unverified", {"currency": currency}, proven=proven)
     ]
