@@ -69,6 +69,8 @@ class Instances:
             each.forget()
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # a copy asks for these before it has anything
         return getattr(self._each[instance.get()], name)
 
 

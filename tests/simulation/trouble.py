@@ -70,6 +70,8 @@ class Troubled:
         self._store = store
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # a copy asks for these before it has a store
         found = getattr(self._store, name)
         if name == "create":
             return self._create
