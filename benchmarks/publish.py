@@ -226,7 +226,10 @@ def _processor_time() -> float:
 
 
 class Phases:
-    """How long each thing that publishing reports took: until the last report of it, since that of the one before."""
+    """How long each thing that publishing reports took: until the last report of it, since that of the one before.
+
+    FOCUS and the workbook are written side by side: only what they take together means anything.
+    """
 
     def __init__(self) -> None:
         self._last = time.perf_counter(), _processor_time()
