@@ -11,6 +11,21 @@ from typing import Any
 from chargeback.bootstrap import Container
 from chargeback.settings import read_settings
 
+IMPORTED = (
+    "azure.identity.aio",
+    "chargeback.adapters.azure.cosmos",
+    "chargeback.adapters.azure.ledger",
+    "chargeback.adapters.azure.objects",
+    "chargeback.adapters.azure.quarantine",
+    "chargeback.adapters.config.applied",
+    "chargeback.adapters.recording.control",
+    "chargeback.adapters.redis.counter",
+    "chargeback.adapters.viewing.control",
+    "chargeback.services.usage.post",
+    "duckdb",
+)
+"""What jobs import late, as the product does, which takes 0.7 s for each that is started without them."""
+
 STORES = ("ledger", "counter", "books", "control", "quarantine")
 
 

@@ -47,9 +47,7 @@ def environment(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Envir
 def start() -> Callable[..., int | None]:
     """Runs a job in a process of its own that is forked from one which has everything imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["tests.e2e.crashes", "chargeback.adapters.azure.cosmos", "chargeback.adapters.azure.ledger"]
-    )
+    context.set_forkserver_preload(["pytest", "tests.e2e.crashes", *crashes.IMPORTED])
 
     def run(*arguments: Any) -> int | None:
         process = context.Process(target=crashes.run, args=arguments)
@@ -58,6 +56,15 @@ def start() -> Callable[..., int | None]:
         return process.exitcode
 
     return run
+
+
+@pytest.fixture(scope="module")
+def right(stack: Stack, in_memory: ProductInMemory) -> dict[str, Any]:
+    """The books of an undisturbed run, whose CSV is what the oracle says."""
+    clear_stores(stack)
+    in_memory(deliver(BATCHES))
+    assert in_memory(post_and_read) == expected()
+    return dict(in_memory(post_and_list))
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +123,14 @@ async def post_and_read(container: Container) -> bytes:
 
 
 def test_a_kill_at_any_step_of_ingest_loses_and_doubles_nothing(
-    stack: Stack, environment: Environment, in_memory: ProductInMemory, start: Callable[..., int | None], tmp_path: Path
+    stack: Stack,
+    environment: Environment,
+    in_memory: ProductInMemory,
+    start: Callable[..., int | None],
+    right: dict[str, Any],
+    tmp_path: Path,
 ) -> None:
     """Only what was not acknowledged is delivered again, as Event Grid does."""
-    right = right_books(stack, in_memory)
     for at in range(1000):
         clear_stores(stack)
         log = tmp_path / f"{at}.log"
@@ -136,9 +147,13 @@ def test_a_kill_at_any_step_of_ingest_loses_and_doubles_nothing(
 
 
 def test_a_kill_at_any_step_of_posting_leaves_books_that_the_next_run_completes(
-    stack: Stack, environment: Environment, in_memory: ProductInMemory, start: Callable[..., int | None], tmp_path: Path
+    stack: Stack,
+    environment: Environment,
+    in_memory: ProductInMemory,
+    start: Callable[..., int | None],
+    right: dict[str, Any],
+    tmp_path: Path,
 ) -> None:
-    right = right_books(stack, in_memory)
     for at in range(0, 1000, KILL_EVERY):
         clear_stores(stack)
         in_memory(deliver(BATCHES))
@@ -149,14 +164,6 @@ def test_a_kill_at_any_step_of_posting_leaves_books_that_the_next_run_completes(
         if exit_code == 0:
             break
     assert at > 20, "the fuse never burned where it should"
-
-
-def right_books(stack: Stack, in_memory: ProductInMemory) -> dict[str, Any]:
-    """The books of an undisturbed run, whose CSV is what the oracle says."""
-    clear_stores(stack)
-    in_memory(deliver(BATCHES))
-    assert in_memory(post_and_read) == expected()
-    return dict(in_memory(post_and_list))
 
 
 def test_two_runs_at_once_give_the_same_books(
