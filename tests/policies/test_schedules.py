@@ -1,6 +1,6 @@
 """Random faults of single deployments under many calls at once, compared with what each call must give.
 
-The short form runs with the suite. The long one, with as many schedules as wanted:
+The short form, a schedule for each reading, runs with the suite; together they have every fault. The long one, with as many schedules as wanted:
 FAULT_SCHEDULES=200 python -m pytest tests/policies/test_schedules.py
 """
 
@@ -19,7 +19,7 @@ from tests.policies.conftest import MakeRegion
 from tests.policies.one_region import CHAT, EU, US, Answer, OneRegion, Seen, chunk, product, sse
 from tests.support.company import CONFIG
 
-SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "2"))
+SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "1"))
 CALLS = 100
 PATIENCE = "6"
 WIDE = {"requestsPerMinute": 1_000_000, "tokensPerMinute": 1_000_000_000}
@@ -179,6 +179,13 @@ def test_trouble_that_is_over_leaves_other_deployments_as_they_were(make_region:
     events = send(one_region, again)
 
     assert {(call.status, events[call.event_id]["data"]["attempts"]) for call in again} == {(200, 1)}
+
+
+def test_the_schedules_of_the_suite_have_every_fault_and_calls_that_no_account_can_serve() -> None:
+    schedules = [Schedule(number) for number in range(len(READINGS))]
+
+    assert {fault for each in schedules for fault in each.faults.values()} == set(FAULTS)
+    assert {None in each.troubles(call) for each in schedules for call in calls(0)} == {True, False}
 
 
 def test_the_accounts_have_the_deployments_that_these_tests_ask_for() -> None:

@@ -1,10 +1,11 @@
 """A life: the month, the runs of every service in it, their trouble, and the end in which all trouble is over."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -127,7 +128,8 @@ async def _end_of(run: Run) -> None:
             await asyncio.sleep(0)
 
 
-def busiest(seed: int, *, calls: int) -> dict[str, tuple[datetime, int]]:
+@cache
+def busiest(seed: int, *, calls: int) -> Mapping[str, tuple[datetime, int]]:
     """For each service, the run that makes the most store calls in a life without trouble: when, and how many."""
     found: dict[str, tuple[datetime, int]] = dict.fromkeys(SERVICES, (START, 0))
 

@@ -39,7 +39,7 @@ def test_every_service_calls_stores_so_that_there_is_something_to_trouble() -> N
 
 
 def test_the_oracle_sees_a_call_that_is_counted_twice() -> None:
-    life = Life(1, at=At("", START, 0, ""))
+    life = Life(1, calls=CALLS, at=At("", START, 0, ""))
 
     async def work() -> None:
         await life.live()
