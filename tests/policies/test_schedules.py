@@ -1,6 +1,7 @@
 """Random faults of single deployments under many calls at once, compared with what each call must give.
 
-The short form, a schedule for each reading, runs with the suite; together they have every fault. The long one, with as many schedules as wanted:
+The short form runs with the suite: a schedule for each reading, which together have every fault. The long one, with as
+many schedules as wanted:
 FAULT_SCHEDULES=200 python -m pytest tests/policies/test_schedules.py
 """
 

@@ -46,7 +46,7 @@ DAYS = (1, 2, 14, 20, 31)
 
 
 FEW = 15
-"""So many records have days, cost centres and currencies with several of them; each row that is cut alone takes long."""
+"""So many records have days, cost centres and currencies with several of them; a row that is cut alone takes long."""
 
 
 def priced_month(count: int) -> list[UsageRecord]:
