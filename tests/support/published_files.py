@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -117,7 +117,7 @@ async def published(
     return manifest, reports.files
 
 
-def rows_of(files: dict[str, bytes], name: str = "chargeback", period: str = PERIOD) -> list[dict[str, str]]:
+def rows_of(files: Mapping[str, bytes], name: str = "chargeback", period: str = PERIOD) -> list[dict[str, str]]:
     text = files[f"{period}/{name}-{period}.csv"].decode()
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -97,18 +97,25 @@ def printed(value: object) -> str:
     return f"'{value}" if str(value).startswith("=") else str(value)
 
 
-async def test_the_view_has_the_columns_and_types_of_the_contract() -> None:
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def busy() -> tuple[Reader, Mapping[str, bytes]]:
+    """What a reader was given of a busy month, and its files."""
     reader = Reader()
-
-    await published(busy_month(), terms=TERMS, writers=[reader])
-
-    assert reader.types == TYPES
-
-
-async def test_every_row_of_the_view_is_a_line_of_the_csv() -> None:
-    reader = Reader()
-
     _, files = await published(busy_month(), terms=TERMS, writers=[reader])
+    return reader, files
+
+
+async def test_the_view_has_the_columns_and_types_of_the_contract(busy: tuple[Reader, Mapping[str, bytes]]) -> None:
+    assert busy[0].types == TYPES
+
+
+async def test_every_row_of_the_view_is_a_line_of_the_csv(busy: tuple[Reader, Mapping[str, bytes]]) -> None:
+    reader, files = busy
 
     expected = [
         {
@@ -124,10 +131,10 @@ async def test_every_row_of_the_view_is_a_line_of_the_csv() -> None:
     assert len({row["charge_id"] for row in found}) == len(found)
 
 
-async def test_the_parquet_file_holds_the_rows_in_the_order_of_the_csv(tmp_path: Path) -> None:
-    reader = Reader()
-
-    _, files = await published(busy_month(), terms=TERMS, writers=[reader])
+async def test_the_parquet_file_holds_the_rows_in_the_order_of_the_csv(
+    busy: tuple[Reader, Mapping[str, bytes]], tmp_path: Path
+) -> None:
+    reader, files = busy
 
     file = tmp_path / "charges.parquet"
     file.write_bytes(files[f"{PERIOD}/charges-{PERIOD}.parquet"])
@@ -138,14 +145,15 @@ async def test_the_parquet_file_holds_the_rows_in_the_order_of_the_csv(tmp_path:
     assert sorted(rows, key=lambda row: row["charge_id"]) == sorted(reader.rows, key=lambda row: row["charge_id"])
 
 
-async def test_the_cuts_between_slices_and_loads_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = busy_month()
-    _, at_once = await published(records, terms=TERMS)
+async def test_the_cuts_between_slices_and_loads_leave_no_trace(
+    busy: tuple[Reader, Mapping[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = dict(busy[1])
 
     monkeypatch.setattr(slices, "SLICE_ROWS", 7)
     monkeypatch.setattr(staging, "PART_ROWS", 20)
     monkeypatch.setattr("chargeback.services.publishing.publish.BIN_ROWS", 30)
-    _, in_pieces = await published(records[::-1], terms=TERMS)
+    _, in_pieces = await published(busy_month()[::-1], terms=TERMS)
 
     parquet, manifest = f"{PERIOD}/charges-{PERIOD}.parquet", f"{PERIOD}/manifest.json"
     assert rows_of_parquet(in_pieces.pop(parquet)) == rows_of_parquet(at_once.pop(parquet))
