@@ -1,6 +1,9 @@
 """Microsoft's worker library indexes and runs the sample apps, and refuses what it would refuse in Azure."""
 
+import asyncio
+import gc
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,19 @@ import pytest
 from stack.functions_host.worker_library import WorkerError, index, invoke
 
 APPS = Path(__file__).parent / "apps"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ended() -> Iterator[None]:
+    """End the web apps that answered: collected, each would do so by a loop of its own, which fails in another one."""
+    yield
+    # Imported no sooner than the worker does it, without what the app lacks.
+    from azure.functions import AsgiFunctionApp
+
+    for each in gc.get_objects():
+        if isinstance(each, AsgiFunctionApp) and each.startup_task_done:
+            asyncio.run(each.middleware.notify_shutdown())
+            each.startup_task_done = False
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,9 @@ class Knot:
 
 @pytest.fixture
 def thawed() -> Iterator[None]:
-    """Nothing is frozen at first, and afterwards again what the tests have loaded."""
+    """Nothing is frozen at first, nor garbage of others; afterwards again what the tests have loaded is."""
     gc.unfreeze()
+    gc.collect()
     yield
     gc.unfreeze()
     gc.collect()
