@@ -23,7 +23,7 @@ class Knot:
 
 @pytest.fixture
 def thawed() -> Iterator[None]:
-    """Nothing is frozen at first, nor garbage of others; afterwards again what the tests have loaded is."""
+    """At first nothing is frozen, and no garbage of others is left; afterwards what stays is frozen again."""
     gc.unfreeze()
     gc.collect()
     yield

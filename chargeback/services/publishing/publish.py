@@ -110,9 +110,8 @@ async def _write_further(
         for write, own, error in zip(some, beside, errors, strict=True):
             files.written += own.written
             if error:
-                # Such an error is not about these rows.
                 if left_out is None or (isinstance(error, ChargebackError) and not isinstance(error, InconsistentFile)):
-                    raise error
+                    raise error  # that is not about these rows
                 left_out[_name(write)] = reason_of(error)
 
 
