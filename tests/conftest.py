@@ -6,6 +6,7 @@ that they can share the container and its connections. `asyncio.run` is for what
 
 import gc
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -41,6 +42,11 @@ def _trust_local_certificates() -> None:
 
 
 _trust_local_certificates()
+
+
+def pytest_configure() -> None:
+    """Let interrupts reach what tests start, also where whoever started the tests ignores them, as a script's `&` does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,7 +26,7 @@ def running(module: str, *arguments: str) -> Iterator[dict[str, object]]:
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
-                process.kill()  # else this test would wait for it for ever, such as where interrupts are ignored
+                process.kill()  # else this test would wait for it for ever
                 raise
 
 
