@@ -45,7 +45,7 @@ _trust_local_certificates()
 
 
 def pytest_configure() -> None:
-    """Let interrupts reach what tests start, also where whoever started the tests ignores them, as a script's `&` does."""
+    """Let interrupts reach what tests start even if those who started the tests ignore them, as a script's `&` does."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
