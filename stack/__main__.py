@@ -19,16 +19,23 @@ from stack.stack import Stack
 
 
 def up(arguments: argparse.Namespace) -> int:
-    """Start the servers in the background; harmless when they already run."""
-    servers = recorded(arguments.state)
-    dead = [name for name, server in servers.items() if not server.alive]
-    if servers and not dead:
-        print(f"already running; source {arguments.state / 'stack.env'}")
-        return 0
-    if servers:
-        print(f"{', '.join(dead)} no longer running: starting everything again", file=sys.stderr)
-        stop_recorded(arguments.state)
-    stack = Stack(
+    """Start the servers in the background; where they already run, start what has ended again, as it was."""
+    if recorded(arguments.state):
+        stack = Stack.found_in(arguments.state)
+        if not stack.missing:
+            print(f"already running; source {arguments.state / 'stack.env'}")
+            return 0
+        print(f"starting again, without what they had in memory: {', '.join(stack.missing)}", file=sys.stderr)
+    else:
+        stack = _laid_out(arguments)
+    stack.up()
+    status(arguments)
+    print(f"To use it:  set -a; . {arguments.state / 'stack.env'}; set +a")
+    return 0
+
+
+def _laid_out(arguments: argparse.Namespace) -> Stack:
+    return Stack(
         arguments.state,
         services=arguments.only or SERVICES,
         in_memory=arguments.in_memory,
@@ -38,10 +45,6 @@ def up(arguments: argparse.Namespace) -> int:
         timers=True,
         event_grid_rate=arguments.event_grid_rate,
     )
-    stack.up()
-    status(arguments)
-    print(f"To use it:  set -a; . {arguments.state / 'stack.env'}; set +a")
-    return 0
 
 
 def down(arguments: argparse.Namespace) -> int:

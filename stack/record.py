@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from stack.processes import RunningServer, StackError, end
 
@@ -27,6 +28,15 @@ def environment_of(state: Path) -> dict[str, str]:
     if not file.exists():
         raise StackError(f"no stack in {state}")
     return dict(json.loads(file.read_text())["env"])
+
+
+def layout_of(state: Path) -> dict[str, Any]:
+    """Return how the stack of DIR/stack.json was laid out."""
+    file = state / "stack.json"
+    try:
+        return dict(json.loads(file.read_text())["layout"])
+    except KeyError:
+        raise StackError(f"{file} is of a former version: end that stack with scripts/stack down") from None
 
 
 def pages_note(env: Mapping[str, str]) -> str:

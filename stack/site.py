@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from chargeback.adapters.config.folders import path_of
 from stack.certificates import Certificates
 from stack.gateway.named_values import DEFAULTS
@@ -70,6 +72,15 @@ class Site:
     topic_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     identity_header: str = field(default_factory=lambda: secrets.token_hex(16))
     person: str = "admin"
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Site":
+        """Return the site that stack.json speaks of."""
+        return msgspec.convert(document, cls, dec_hook=lambda kind, value: kind(value))
+
+    def to_document(self) -> dict[str, Any]:
+        """Return what stack.json says about the site."""
+        return dict(msgspec.to_builtins(self, enc_hook=str))
 
     def url(self, name: str) -> str:
         """Return the address of a server."""

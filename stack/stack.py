@@ -28,7 +28,7 @@ from stack.processes import (
     spawn,
     wait_until,
 )
-from stack.record import RECORDS
+from stack.record import RECORDS, layout_of, recorded
 from stack.services import SERVICES, STORES
 from stack.site import Site, sample_settings, shell_lines
 
@@ -85,6 +85,22 @@ class Stack:
         self._running: dict[str, RunningServer] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
+    @classmethod
+    def found_in(cls, state: Path) -> Self:
+        """Return the stack of DIR/stack.json with its ports, keys and settings; some of its servers may have ended."""
+        document = layout_of(state)
+        site = Site.from_document(document["site"])
+        certs = site.signing_key.parent
+        stack = cls(site.state, services=site.ports, ports=site.ports, certs=certs, extra_env=document["extra_env"])
+        stack.site = site
+        stack._running = recorded(state)
+        return stack
+
+    @property
+    def missing(self) -> list[str]:
+        """The servers that do not run."""
+        return [name for name in self.names if name not in self._running or not self._running[name].alive]
+
     @property
     def env(self) -> dict[str, str]:
         """The settings with which the product finds these servers."""
@@ -124,23 +140,28 @@ class Stack:
         return self._running[name].pid
 
     def up(self) -> None:
-        """Start every server and wait until each is ready; on failure end those that were started."""
+        """Start every server that does not run and wait until each is ready; on failure end those that were started."""
+        missing = self.missing
+        others = set(self.names).difference(missing)
         try:
             self._write()
-            for name in self.names:
+            for name in missing:
                 for earlier in SERVICES[name].after:
                     if earlier in self.names:
                         self._await(earlier)
                 self._spawn(name)
                 self._write()
-            for name in self.names:
+            for name in missing:
                 self._await(name)
             with ThreadPoolExecutor() as pool:
-                list(pool.map(self._provision, self.names))
+                list(pool.map(self._provision, missing))
         except BaseException:
-            for name in RECORDS:
-                (self.site.state / name).unlink(missing_ok=True)
-            self.down()
+            if others:
+                end(self._running[name] for name in reversed(missing) if name in self._running)
+            else:
+                for name in RECORDS:
+                    (self.site.state / name).unlink(missing_ok=True)
+                self.down()
             raise
         self._write()
 
@@ -202,6 +223,7 @@ class Stack:
             "started": time.time(),
             "services": {name: server.to_document() for name, server in self._running.items()},
             "env": self.env,
+            "layout": {"site": self.site.to_document(), "extra_env": self.extra_env},
         }
         (self.site.state / "stack.env").write_text(shell_lines(self.env))
         half = self.site.state / "stack.json.new"

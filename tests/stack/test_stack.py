@@ -16,7 +16,7 @@ import redis
 
 from stack.example import ROOT
 from stack.processes import RunningServer, StackError, free_ports
-from stack.record import recorded
+from stack.record import environment_of, recorded
 from stack.stack import Stack
 
 pytestmark = pytest.mark.servers
@@ -60,6 +60,59 @@ def test_up_and_down_leave_nothing_behind_and_may_be_repeated(tmp_path: Path) ->
     assert gone.returncode == 1
     assert not any(server.alive for server in servers)
     assert not (tmp_path / "stack.env").exists()
+
+
+@pytest.mark.parametrize("ended", [["identity"], ["redis"], ["redis", "identity"]])
+def test_up_starts_again_only_what_has_ended_and_as_it_was(tmp_path: Path, ended: list[str]) -> None:
+    state = str(tmp_path)
+    assert cli("up", "--state", state, "--only", "redis,identity").returncode == 0
+    settings, before = (tmp_path / "stack.env").read_text(), recorded(tmp_path)
+    try:
+        with redis.Redis.from_url(environment_of(tmp_path)["CHARGEBACK_REDIS_URL"]) as client:
+            client.set("key", "value")
+            for name in ended:
+                psutil.Process(before[name].pid).kill()
+
+            up, after, status = cli("up", "--state", state), recorded(tmp_path), cli("status", "--state", state)
+
+            assert up.returncode == 0, up.stderr
+            assert f"starting again, without what they had in memory: {', '.join(ended)}" in up.stderr
+            assert [name for name in before if after[name].pid != before[name].pid] == ended
+            assert {name: server.url for name, server in after.items()} == {n: s.url for n, s in before.items()}
+            assert (tmp_path / "stack.env").read_text() == settings
+            assert client.get("key") == (None if "redis" in ended else b"value")
+            assert status.returncode == 0
+    finally:
+        down = cli("down", "--state", state)
+    assert "ended redis, identity" in down.stdout
+    assert not any(server.alive for server in after.values())
+
+
+def test_what_cannot_be_started_again_leaves_the_others_running(tmp_path: Path) -> None:
+    state = str(tmp_path)
+    assert cli("up", "--state", state, "--only", "redis,identity").returncode == 0
+    before = recorded(tmp_path)
+    try:
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            psutil.Process(before["redis"].pid).kill()
+            psutil.wait_procs([psutil.Process(before["redis"].pid)])
+            port = urlsplit(before["redis"].url).port
+            other.bind(("127.0.0.1", port))
+            other.listen()
+
+            refused, status = cli("up", "--state", state), cli("status", "--state", state)
+
+        assert refused.returncode == 1
+        assert f"redis: port {port} is taken by another program" in refused.stderr
+        assert status.returncode == 1
+        assert recorded(tmp_path)["identity"] == before["identity"]
+        assert before["identity"].alive
+
+        assert cli("up", "--state", state).returncode == 0
+    finally:
+        down = cli("down", "--state", state)
+    assert "ended redis, identity" in down.stdout
 
 
 def test_stack_env_can_be_sourced_by_a_shell(tmp_path: Path) -> None:
