@@ -1,8 +1,10 @@
-"""A server in front of Azurite that lets an identity do only what its roles allow; Azurite itself knows no roles.
+"""A server in front of Azurite that knows the roles of an identity and the policy of closed periods; Azurite does not.
 
 Run as `python -m stack.stores.blob_roles --port N --cert FILE --key FILE` with AZURITE_URL in the environment.
 A refusal is worded as the service's: 403 AuthorizationPermissionMismatch. Which operation needs what stands in the
 REST reference under "Permissions" (https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api).
+As in production, a file of `closed` can be created and never changed: 409 BlobImmutableDueToPolicy, also for a block
+that is only staged (https://learn.microsoft.com/azure/storage/blobs/immutable-storage-overview).
 """
 
 import argparse
@@ -21,6 +23,14 @@ from stack.identity.permissions import may, may_manage
 
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+
+MISMATCH = ("AuthorizationPermissionMismatch", "This request is not authorized to perform this operation.")
+UNDER_POLICY = ("BlobImmutableDueToPolicy", "This operation is not permitted as the blob is immutable due to a policy.")
+"""Codes with what the service says beside them."""
+
+IMMUTABLE = "closed"
+"""The container whose policy is emulated; blocks are still appended to the ledger, so its policy shows only to those
+who may overwrite, and the app may not."""
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 _UPSTREAM = web.AppKey("upstream", URL)
@@ -59,8 +69,20 @@ async def handle(request: web.Request) -> web.StreamResponse:
         except jwt.InvalidTokenError:
             who = ""  # Azurite verifies the token, and refuses this one
         if who and not allowed(who, request.match_info["container"], needed(request)):
-            return _refuse()
+            return _refuse(403, *MISMATCH)
+    if await _would_change_a_closed_file(request):
+        return _refuse(409, *UNDER_POLICY)
     return await _pass_on(request)
+
+
+async def _would_change_a_closed_file(request: web.Request) -> bool:
+    if request.match_info["container"] != IMMUTABLE or request.method not in ("PUT", "DELETE"):
+        return False
+    names = ("Authorization", "x-ms-date", "x-ms-version")
+    headers = {name: request.headers[name] for name in names if name in request.headers}
+    url = URL(str(request.app[_UPSTREAM]).rstrip("/") + request.rel_url.raw_path, encoded=True)
+    async with request.app[_SESSION].head(url, headers=headers) as found:
+        return found.status == 200  # a blob that has only blocks is not there yet
 
 
 async def _pass_on(request: web.Request) -> web.StreamResponse:
@@ -81,11 +103,10 @@ def _without(headers: Mapping[str, str], names: set[str]) -> CIMultiDict[str]:
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in names)
 
 
-def _refuse() -> web.Response:
-    code, text = "AuthorizationPermissionMismatch", "This request is not authorized to perform this operation."
+def _refuse(status: int, code: str, text: str) -> web.Response:
     body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{text}</Message></Error>'
     headers = {"x-ms-error-code": code, "Content-Type": "application/xml"}
-    return web.Response(status=403, body=body.encode(), headers=headers)
+    return web.Response(status=status, body=body.encode(), headers=headers)
 
 
 def make_app(upstream: str, tls: ssl.SSLContext) -> web.Application:

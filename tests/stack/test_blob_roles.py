@@ -6,7 +6,7 @@ import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient, ContainerClient
+from azure.storage.blob import BlobBlock, BlobServiceClient, ContainerClient
 
 from stack.stack import Stack
 
@@ -64,3 +64,21 @@ def test_finance_reads_what_is_closed_and_changes_nothing(guarded: Stack, stack:
             assert "roles/manifest.json" not in list(closed.list_blob_names())
             with pytest.raises(HttpResponseError):
                 closed.upload_blob("roles/manifest.json", b"{}")
+
+
+def test_a_closed_file_is_made_once_and_takes_no_further_block(guarded: Stack, stack: Stack) -> None:
+    for closed in container(guarded, stack, "closed"):
+        blob = closed.get_blob_client("roles/once.csv")
+        blob.stage_block("MQ==", b"1")
+        blob.stage_block("Mg==", b"2")
+        blob.commit_block_list([BlobBlock("MQ=="), BlobBlock("Mg==")])
+
+        for change, given in (
+            (blob.stage_block, ("Mw==", b"3")),
+            (blob.commit_block_list, ([],)),
+            (blob.set_blob_metadata, ({"a": "b"},)),
+        ):
+            with pytest.raises(HttpResponseError) as caught:
+                change(*given)
+            assert (caught.value.status_code, caught.value.error_code) == (409, "BlobImmutableDueToPolicy")
+        assert blob.download_blob().readall() == b"12"

@@ -19,7 +19,11 @@ from chargeback.domain.errors import PeriodClosed, Superseded
 PIECE_BYTES = 4 * 1024 * 1024
 """50 000 blocks of this size hold a file of 200 GB."""
 
-_WRITTEN_MEANWHILE = ("BlobAlreadyExists", "BlobImmutableDueToPolicy", "ConditionNotMet", "InvalidBlockList")
+_IMMUTABLE = "BlobImmutableDueToPolicy"
+"""A file under a policy takes no block any more, even before it is committed:
+https://learn.microsoft.com/azure/storage/blobs/immutable-storage-overview (a blob is created once)."""
+
+_WRITTEN_MEANWHILE = ("BlobAlreadyExists", _IMMUTABLE, "ConditionNotMet", "InvalidBlockList")
 """The last: another run committed the same blob, which drops the blocks that are not committed yet."""
 
 
@@ -31,6 +35,7 @@ class _Writer:
         self._digest = sha256()
         self._buffer = bytearray()
         self._blocks: list[BlobBlock] = []
+        self._refusal: HttpResponseError | None = None
 
     async def write(self, data: bytes) -> None:
         """Add bytes; sends whole pieces."""
@@ -41,9 +46,17 @@ class _Writer:
             del self._buffer[:PIECE_BYTES]
 
     async def _stage(self, piece: bytes) -> None:
+        if self._refusal is not None:
+            return
         block_id = b64encode(f"{self._name}-{len(self._blocks):08}".encode()).decode()
-        await self._blob.stage_block(block_id, BytesIO(piece), length=len(piece))
-        self._blocks.append(BlobBlock(block_id))
+        try:
+            await self._blob.stage_block(block_id, BytesIO(piece), length=len(piece))
+        except HttpResponseError as error:
+            if getattr(error, "error_code", "") != _IMMUTABLE:
+                raise
+            self._refusal = error  # the file is there already: what it holds is compared in the end
+        else:
+            self._blocks.append(BlobBlock(block_id))
 
     async def finish(self, content_type: str, *, only_if_absent: bool) -> None:
         """Make the file visible; where there is one already and it has to stay, it must hold the same bytes."""
@@ -52,6 +65,8 @@ class _Writer:
         condition: dict[str, Any] = {"match_condition": MatchConditions.IfMissing} if only_if_absent else {}
         settings = ContentSettings(content_type=content_type)
         try:
+            if self._refusal is not None:
+                raise self._refusal
             await self._blob.commit_block_list(self._blocks, content_settings=settings, **condition)
         except HttpResponseError as error:
             if getattr(error, "error_code", "") not in _WRITTEN_MEANWHILE:

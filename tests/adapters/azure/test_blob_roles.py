@@ -64,15 +64,18 @@ async def test_the_ledger_cannot_be_emptied_or_changed_with_its_role(blobs: Blob
     assert [block async for block in ledger.blocks(DAY)]
 
 
-async def test_a_closed_period_can_be_filed_and_read_with_its_role(blobs: BlobServiceClient) -> None:
+@pytest.mark.parametrize("size", [0, 1, 9_000_000], ids=["empty", "one block", "blocks"])
+async def test_a_closed_period_can_be_filed_twice_and_read_with_its_role_and_policy(
+    blobs: BlobServiceClient, size: int
+) -> None:
     closed = BlobReports(blobs, "closed")
-    await write(closed, "2026-10/a.csv", b"a" * 5_000_000)
-    await write(closed, "2026-10/a.csv", b"a" * 5_000_000)
+    await write(closed, "2026-10/a.csv", b"a" * size)
+    await write(closed, "2026-10/a.csv", b"a" * size)  # the run died before it could note that it had
 
     assert await closed.paths("2026-10/") == ["2026-10/a.csv"]
-    assert b"".join([part async for part in closed.read("2026-10/a.csv")]) == b"a" * 5_000_000
+    assert b"".join([part async for part in closed.read("2026-10/a.csv")]) == b"a" * size
     with pytest.raises(PeriodClosed):
-        await write(closed, "2026-10/a.csv", b"b")
+        await write(closed, "2026-10/a.csv", b"b" * 9_000_000)
 
 
 async def test_a_closed_file_cannot_be_deleted_with_its_role(blobs: BlobServiceClient) -> None:
