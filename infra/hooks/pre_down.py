@@ -2,20 +2,15 @@
 
 import os
 import sys
-from typing import Any
 
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed, read_deployment
 from existing import existing_ids
+from leave_networks import leave_networks
 from own_groups import delete_own_groups, groups_of_others
 from preflight import budgets_of, check_names
 from preflight_changes import GUARDED, STORAGE_VERSION, all_in, policy_of
 from remove_from_existing import remove_from_existing
-
-SITES_VERSION = "2024-04-01"
-NETWORK_VERSION = "2024-05-01"
-LINK_GONE_WITHIN = 60 * 60.0
-"""Seconds that a subnet keeps the link of a Flex Consumption app that was deleted; until then it cannot be deleted."""
 
 
 def release(azure: Azure, storage_id: str) -> list[str]:
@@ -34,21 +29,6 @@ def release(azure: Azure, storage_id: str) -> list[str]:
         azure.manage("DELETE", path, STORAGE_VERSION, headers={"If-Match": policy["etag"]})
         released.append(container)
     return released
-
-
-def leave_network(azure: Azure, app_id: str, seconds: float = LINK_GONE_WITHIN, every: float = 30) -> None:
-    """Delete the function app, and wait until the subnet that it was in has no link to it any more."""
-    app = azure.find(app_id, SITES_VERSION)
-    subnet = (app or {}).get("properties", {}).get("virtualNetworkSubnetId")
-    if app is not None:
-        azure.manage("DELETE", app_id, SITES_VERSION)
-    if subnet:
-        azure.wait(f"the link of the deleted app to leave {subnet}", lambda: _is_free(azure, subnet), seconds, every)
-
-
-def _is_free(azure: Azure, subnet: str) -> bool:
-    found: dict[str, Any] = azure.find(subnet, NETWORK_VERSION) or {}
-    return not found.get("properties", {}).get("serviceAssociationLinks")
 
 
 def remove_budget(azure: Azure, subscription: str, environment: str) -> None:
@@ -102,10 +82,8 @@ def main(azure: Azure) -> int:
         for store in stores:
             released = ", ".join(release(azure, store["id"]))
             print(f"down: immutability policies of {store['name']} removed: {released or 'it had none'}.")
-        private = settings["privateNetwork"]
-        for app in all_in(azure, f"{inside}/Microsoft.Web/sites", SITES_VERSION) if private else []:
-            print("down: deleting the function app first; its subnet is free within an hour.")
-            leave_network(azure, app["id"])
+        if settings["privateNetwork"]:
+            leave_networks(azure, subscription, f"rg-{environment}")
         remove_budget(azure, subscription, environment)
         others = groups_of_others(azure, subscription, environment)
         if others or existing_ids(deployment):

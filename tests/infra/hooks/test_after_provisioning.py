@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from azure_rest import AzureRefused
 from deployment import needed
+from leave_networks import delete_app, leave_networks
 from post_provision import ensure_key
-from pre_down import leave_network, release
 from pre_down import main as before_down
+from pre_down import release
 from preflight_changes import policy_of
 from subscribe_events import subscribe, subscription, to_trigger, to_webhook, wait_for_function
 from watch_functions import ALERT, switch_on
@@ -30,6 +31,7 @@ PRODUCTION = {
     "AZURE_SUBSCRIPTION_ID": "s",
 }
 PROVIDERS = "/subscriptions/s/resourceGroups/rg-prod/providers"
+BIN = "/subscriptions/s/providers/Microsoft.ApiManagement/deletedservices"
 STORE, SITE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/st", f"{PROVIDERS}/Microsoft.Web/sites/app"
 
 
@@ -176,6 +178,7 @@ def test_an_environment_without_a_group_has_nothing_to_release(
 ) -> None:
     environment(**PRODUCTION, DELETE_BOOKS=released)
     azure.on("GET", BUDGETS, (200, {"value": []}))
+    azure.on("GET", BIN, (200, {"value": []}))
 
     assert before_down(azure.client()) == 0
     assert azure.requests("DELETE") == []
@@ -201,6 +204,7 @@ def test_the_books_are_released_for_whoever_says_so_and_the_app_leaves_its_netwo
     for path in guarded:
         azure.on("GET", path, policy())
         azure.on("DELETE", path, (200, None))
+    azure.on("GET", BIN, (200, {"value": []}))
     azure.on("GET", SITE, (200, {"properties": {"virtualNetworkSubnetId": SUBNET}}))
     azure.on("DELETE", SITE, (200, None))
     azure.on("GET", SUBNET, (200, {"properties": {}}))
@@ -222,7 +226,7 @@ def test_a_locked_policy_is_not_even_tried(azure: LocalAzure) -> None:
 
 def test_a_second_removal_finds_nothing_to_release_and_no_app(azure: LocalAzure) -> None:
     assert release(azure.client(), STORAGE) == []
-    leave_network(azure.client(), APP, SOON)
+    delete_app(azure.client(), APP, SOON)
 
     assert azure.requests("DELETE") == []
 
@@ -236,9 +240,39 @@ def test_a_subnet_is_waited_for_until_the_link_of_the_deleted_app_is_gone(
     linked = (200, {"properties": {"serviceAssociationLinks": [{"name": "legionservicelink"}]}})
     azure.on("GET", SUBNET, linked, linked, (200, {"properties": {"serviceAssociationLinks": []}}))
 
-    leave_network(azure.client(), APP, 5)
+    delete_app(azure.client(), APP, 5)
 
     assert [asked.method for asked in azure.asked] == ["GET", "DELETE", "GET", "GET", "GET"]
+
+
+def test_a_gateway_goes_before_its_networks_and_is_purged_because_azd_no_longer_finds_it(
+    azure: LocalAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    gateway = f"{PROVIDERS}/Microsoft.ApiManagement/service/apim"
+    subnets = [SUBNET.replace("rg-r", f"rg-prod-{region}") for region in ("a", "b")]
+    places = [{"virtualNetworkConfiguration": {"subnetResourceId": subnet}} for subnet in (*subnets, SUBNET)]
+    properties = {"virtualNetworkType": "External", **places[0], "additionalLocations": places[1:]}
+    found = {"id": gateway, "name": "apim", "properties": properties}
+    azure.on("GET", f"{PROVIDERS}/Microsoft.ApiManagement/service", (200, {"value": [found]}))
+    azure.on("GET", gateway, (200, found), (404, {}))
+    azure.on("DELETE", gateway, (202, None))
+    held = (200, {"properties": {"ipConfigurations": [{"id": "x"}]}})
+    for subnet in subnets:
+        azure.on("GET", subnet, held, (200, {"properties": {}}))
+    binned = {name: f"/subscriptions/s/providers/x/locations/y/deletedservices/{name}" for name in ("apim", "other")}
+    groups = {"apim": "RG-prod", "other": "rg-prod-2"}
+    services = {name: f"/subscriptions/s/resourceGroups/{group}/providers/z" for name, group in groups.items()}
+    items = [{"id": binned[name], "name": name, "properties": {"serviceId": services[name]}} for name in services]
+    azure.on("GET", BIN, (200, {"value": items}))
+    azure.on("DELETE", binned["apim"], (202, None))
+
+    leave_networks(azure.client(), "s", "rg-prod")
+
+    asked = [(each.method, each.path.partition("?")[0]) for each in azure.asked]
+    assert [path for method, path in asked if method == "DELETE"] == [gateway, binned["apim"]]
+    assert all(asked.count(("GET", subnet)) == 2 for subnet in subnets)
+    assert ("GET", SUBNET) not in asked  # a network that the company has stays, whatever is in it
 
 
 def test_a_trial_is_deleted_without_asking_and_its_budget_with_it(azure: LocalAzure, environment: Any) -> None:
