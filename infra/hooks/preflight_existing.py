@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from azure_rest import Azure
@@ -56,7 +57,7 @@ def check_existing(azure: Azure, deployment: Deployment, environment: str) -> It
     if vault:
         yield from _check_vault(azure, vault, environment)
     yield from _check_networks(azure, deployment)
-    yield from _check_rights(azure, deployment)
+    yield from _check_rights(azure, deployment, workspace, vault)
 
 
 def held_roles(azure: Azure, deployment: Deployment, environment: str) -> list[str]:
@@ -67,8 +68,9 @@ def held_roles(azure: Azure, deployment: Deployment, environment: str) -> list[s
     for account in accounts:
         for service, found in services.items():
             held += _held(azure, account["resourceId"], principal_of(found), service, CALLS_MODELS, mark)
-    vault, deployer = os.environ.get("EXISTING_VAULT_ID", ""), os.environ.get("AZURE_PRINCIPAL_ID", "")
-    if vault and deployer:
+    vault = os.environ.get("EXISTING_VAULT_ID", "")
+    if vault:
+        deployer = os.environ.get("AZURE_PRINCIPAL_ID") or azure.principal()
         held += _held(azure, vault, deployer, deployer, KEEPS_SECRETS, mark)
     return held
 
@@ -196,19 +198,70 @@ def _check_zones(azure: Azure, gateway: dict[str, Any]) -> Iterator[str]:
             )
 
 
-def _check_rights(azure: Azure, deployment: Deployment) -> Iterator[str]:
-    """Roles are given on what exists, so whoever deploys has to be allowed to, where it is."""
-    groups = {group_of(each).lower(): group_of(each) for each in existing_ids(deployment).values()}
-    for group in groups.values():
-        if not may(azure, group, "microsoft.authorization/roleassignments/write"):
-            yield (
-                f"you may not assign roles in {name_of(group)}, where a resource that exists gets roles of ours: ask"
-                " its owner for Role Based Access Control Administrator there."
+def _check_rights(azure: Azure, deployment: Deployment, workspace: str, vault: str) -> Iterator[str]:
+    """What the template does where something exists, whoever deploys has to be allowed there."""
+    found = {(each.scope.lower(), each.action): each for each in _rights(deployment, workspace, vault)}
+    yield from (f"you may not {each.said}." for each in found.values() if not may(azure, each.scope, each.action))
+
+
+@dataclass(frozen=True)
+class _Right:
+    """What has to be allowed in a group or on a resource, in lower case; and what to say where it is not."""
+
+    scope: str
+    action: str
+    said: str
+
+
+def _rights(deployment: Deployment, workspace: str, vault: str) -> Iterator[_Right]:
+    services = [each.id for each in shared_services(deployment.gateways)]
+    accounts = [] if is_metering_only(deployment) else [each["resourceId"] for each in existing_accounts(deployment)]
+    for group in map(group_of, (*services, *accounts, *filter(None, (workspace, vault)))):
+        yield _Right(
+            group,
+            "microsoft.resources/deployments/write",
+            f"deploy into {name_of(group)}, which roles that only assign roles do not allow: ask its owner for"
+            " Contributor there, or for one of the roles in docs/existing.md",
+        )
+    for group in map(group_of, (*accounts, *filter(None, (workspace, vault)))):
+        yield _Right(
+            group,
+            "microsoft.authorization/roleassignments/write",
+            f"assign roles in {name_of(group)}, where a resource that exists gets roles of ours: ask its owner for Role"
+            " Based Access Control Administrator there",
+        )
+    for group in map(group_of, accounts):
+        yield _Right(
+            group,
+            "microsoft.authorization/roledefinitions/write",
+            f"make roles in {name_of(group)}, where the gateway gets one of ours on an account that exists: ask its"
+            " owner for User Access Administrator there",
+        )
+    for service in services:
+        yield _Right(
+            service,
+            "microsoft.apimanagement/service/policyfragments/write",
+            f"write into the service {name_of(service)}: ask its owner for API Management Service Contributor",
+        )
+        if not workspace:
+            yield _Right(
+                service,
+                "microsoft.insights/diagnosticsettings/write",
+                f"send the log of {name_of(service)} to a workspace of ours: ask its owner for Monitoring Contributor"
+                " on it, or name a workspace that has its log (EXISTING_WORKSPACE_ID)",
             )
-    accounts = [] if is_metering_only(deployment) else existing_accounts(deployment)
-    for group in sorted({group_of(account["resourceId"]) for account in accounts}):
-        if not may(azure, group, "microsoft.authorization/roledefinitions/write"):
-            yield (
-                f"you may not make roles in {name_of(group)}, where the gateway gets one of ours on an account that"
-                " exists: ask its owner for User Access Administrator there."
+    if workspace:
+        yield _Right(
+            workspace,
+            "microsoft.operationalinsights/workspaces/sharedkeys/action",
+            f"send logs of our resources to the workspace {name_of(workspace)}: ask its owner for Log Analytics"
+            " Contributor on it",
+        )
+    if deployment.settings["privateNetwork"] and not all(each.get("network") for each in deployment.gateways):
+        for account in accounts:
+            yield _Right(
+                account,
+                "microsoft.cognitiveservices/accounts/privateendpointconnectionsapproval/action",
+                f"approve a private endpoint of the account {name_of(account)}: ask its owner for Cognitive Services"
+                " Contributor on it",
             )

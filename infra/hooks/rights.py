@@ -8,7 +8,7 @@ from existing import seen_items
 
 
 def may(azure: Azure, scope: str, wanted: str) -> bool:
-    """Whether an action (in lower case) is allowed in a subscription or group."""
+    """Whether an action (in lower case) is allowed in a subscription or group, or on a resource."""
     granted = seen_items(azure, f"{scope}/providers/Microsoft.Authorization/permissions", "2022-04-01")
     return any(
         _covers(entry.get("actions", ()), wanted) and not _covers(entry.get("notActions", ()), wanted)

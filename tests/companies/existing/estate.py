@@ -13,10 +13,12 @@ NETWORK = f"{GROUPS}/rg-fabrikam-network/providers/Microsoft.Network/virtualNetw
 ZONES = f"{GROUPS}/rg-fabrikam-hub/providers/Microsoft.Network/privateDnsZones"
 MARK = "[chargeback:env]"
 OWNER = {"azd-env-name": "env"}
+PERMISSIONS = "providers/Microsoft.Authorization/permissions"
 DEFINITIONS = "providers/Microsoft.Authorization/roleDefinitions"
 ASSIGNMENTS = "providers/Microsoft.Authorization/roleAssignments"
 SETTINGS = f"{SERVICE}/providers/Microsoft.Insights/diagnosticSettings"
 OPENAI_USER = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd"
+SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 
 
 def inside(kind: str, name: str, **properties: Any) -> dict[str, Any]:
@@ -62,8 +64,22 @@ def stand_up(azure: LocalAzure) -> None:
     for zone in named:
         azure.on("GET", f"{ZONES}/privatelink.{zone}", (200, {}))
     have(azure, "/subscriptions/11111111-1111-1111-1111-111111111111/providers/Microsoft.Network/privateDnsZones")
-    for group in ("gateway", "ai", "logs", "vault", "network"):
-        have(azure, f"{GROUPS}/rg-fabrikam-{group}/providers/Microsoft.Authorization/permissions", {"actions": ["*"]})
+    let_deploy_into(azure)
+
+
+def let_deploy_into(azure: LocalAzure) -> None:
+    """Who deploys has what docs/existing.md asks for, and no more."""
+    deploys, assigns = "Microsoft.Resources/deployments/*", "Microsoft.Authorization/roleAssignments/write"
+    groups = {
+        "gateway": ["Microsoft.ApiManagement/service/*", deploys],
+        "ai": ["Microsoft.CognitiveServices/*", deploys, "Microsoft.Authorization/*"],
+        "logs": ["Microsoft.OperationalInsights/*", deploys, assigns],
+        "vault": ["Microsoft.KeyVault/*", deploys, assigns],
+    }
+    for group, actions in groups.items():
+        have(azure, f"{GROUPS}/rg-fabrikam-{group}/{PERMISSIONS}", {"actions": actions})
+    for resource, group in ((SERVICE, "gateway"), (WORKSPACE, "logs"), (ACCOUNT, "ai")):
+        have(azure, f"{resource}/{PERMISSIONS}", {"actions": groups[group]})
 
 
 def move_in(azure: LocalAzure) -> None:

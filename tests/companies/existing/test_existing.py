@@ -1,6 +1,7 @@
 """Fabrikam keeps its service, account, workspace, network, zones and vault: nothing of them is made, set or removed."""
 
 import functools
+import json
 import re
 import shutil
 import tempfile
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import openai
 import pytest
 
@@ -23,6 +25,8 @@ from tests.companies.existing.estate import (
     MARK,
     OPENAI_USER,
     OWNER,
+    PERMISSIONS,
+    SECRETS_OFFICER,
     SERVICE,
     VAULT,
     WORKSPACE,
@@ -46,6 +50,7 @@ from remove_from_existing import remove_from_existing  # isort: skip
 from azure_rest import AzureRefused  # isort: skip
 
 __all__ = ["azure", "engines", "environment"]
+ROLES = json.loads((ROOT / "tests/infra/hooks/roles.json").read_text("utf-8"))
 NEW_SERVICE_SETTINGS = {"microsoft.apimanagement/service", "microsoft.apimanagement/service/diagnostics"}
 
 
@@ -57,7 +62,6 @@ def fabrikam(azure: LocalAzure, environment: Callable[..., None], tmp_path: Path
         AZURE_LOCATION="swedencentral",
         EXISTING_WORKSPACE_ID=WORKSPACE,
         EXISTING_VAULT_ID=VAULT,
-        AZURE_PRINCIPAL_ID="deployer",
     )
     shutil.copytree(ROOT / "infra", tmp_path / "infra")
     assert gateway_faults(company_folder("existing", tmp_path / "config")) == []
@@ -69,9 +73,16 @@ def obstacles(azure: LocalAzure, deployment: Deployment) -> list[str]:
     return [each for each in check_existing(azure.client(), deployment, "env") if not isinstance(each, Note)]
 
 
+def held(azure: LocalAzure, deployment: Deployment) -> list[str]:
+    """What preflight finds for who is signed in as `deployer`: azd tells its hooks no AZURE_PRINCIPAL_ID."""
+    client = azure.client()
+    client.token = lambda _: jwt.encode({"oid": "deployer"}, "k" * 32)
+    return held_roles(client, deployment, "env")
+
+
 def test_nothing_of_what_fabrikam_has_stands_in_the_way(azure: LocalAzure, fabrikam: Deployment) -> None:
     assert obstacles(azure, fabrikam) == []
-    assert held_roles(azure.client(), fabrikam, "env") == []
+    assert held(azure, fabrikam) == []
 
 
 def test_a_second_run_finds_its_own_and_no_collision(azure: LocalAzure, fabrikam: Deployment) -> None:
@@ -79,7 +90,16 @@ def test_a_second_run_finds_its_own_and_no_collision(azure: LocalAzure, fabrikam
 
     assert obstacles(azure, fabrikam) == []
     # What the service was given before stays its own; Azure would refuse to give it again.
-    assert held_roles(azure.client(), fabrikam, "env") == [f"Cognitive Services OpenAI User|{SERVICE}|{ACCOUNT}"]
+    assert held(azure, fabrikam) == [f"Cognitive Services OpenAI User|{SERVICE}|{ACCOUNT}"]
+
+
+def test_who_deploys_and_keeps_the_secrets_of_the_vault_already_is_not_made_to_do_so_again(
+    azure: LocalAzure, fabrikam: Deployment
+) -> None:
+    given = {"principalId": "deployer", "scope": VAULT, "roleDefinitionId": f"/x/{SECRETS_OFFICER}"}
+    have(azure, f"{VAULT}/{ASSIGNMENTS}", {"id": f"{VAULT}/{ASSIGNMENTS}/theirs", "properties": given})
+
+    assert held(azure, fabrikam) == [f"Key Vault Secrets Officer|deployer|{VAULT}"]
 
 
 def test_everything_that_would_be_overwritten_is_named_at_once(azure: LocalAzure, fabrikam: Deployment) -> None:
@@ -138,6 +158,48 @@ def test_what_is_missing_comes_with_the_command(azure: LocalAzure, fabrikam: Dep
         "you may not assign roles in rg-fabrikam-ai",
     ):
         assert word in found
+
+
+@pytest.mark.parametrize(
+    ("where", "role", "said"),
+    [
+        (f"{GROUPS}/rg-fabrikam-gateway", "Reader", "you may not deploy into rg-fabrikam-gateway"),
+        (f"{GROUPS}/rg-fabrikam-ai", "User Access Administrator", "you may not deploy into rg-fabrikam-ai"),
+        (f"{GROUPS}/rg-fabrikam-ai", "Contributor", "you may not make roles in rg-fabrikam-ai"),
+        (
+            f"{GROUPS}/rg-fabrikam-logs",
+            "Role Based Access Control Administrator",
+            "you may not deploy into rg-fabrikam-logs",
+        ),
+        (f"{GROUPS}/rg-fabrikam-vault", "Contributor", "you may not assign roles in rg-fabrikam-vault"),
+        (SERVICE, "Reader", "ask its owner for API Management Service Contributor"),
+        (WORKSPACE, "Role Based Access Control Administrator", "ask its owner for Log Analytics Contributor"),
+    ],
+)
+def test_a_right_that_is_missing_where_something_exists_is_named_before_anything_is_made(
+    azure: LocalAzure, fabrikam: Deployment, where: str, role: str, said: str
+) -> None:
+    have(azure, f"{where}/{PERMISSIONS}", ROLES.get(role, {"actions": ["*/read"]}))
+
+    assert said in "\n".join(obstacles(azure, fabrikam))
+
+
+def test_only_who_sends_the_log_to_a_workspace_of_ours_needs_the_right_to(
+    azure: LocalAzure, fabrikam: Deployment, environment: Callable[..., None]
+) -> None:
+    environment(EXISTING_WORKSPACE_ID="")
+
+    assert "ask its owner for Monitoring Contributor" in "\n".join(obstacles(azure, fabrikam))
+
+
+def test_an_account_that_gets_a_private_endpoint_of_ours_has_to_approve_it(
+    azure: LocalAzure, fabrikam: Deployment
+) -> None:
+    for gateway in fabrikam.gateways:
+        gateway.pop("network")
+    have(azure, f"{ACCOUNT}/{PERMISSIONS}", {"actions": ["*/read"]})
+
+    assert "approve a private endpoint of the account fabrikam-openai" in "\n".join(obstacles(azure, fabrikam))
 
 
 def test_what_exists_may_not_be_in_a_group_that_is_deleted(
