@@ -138,6 +138,7 @@ var elsewhere = elsewhereOf(existingWorkspaceId, existingVaultId, meteringOnly ?
 // In a service that others use, the log has their calls, too.
 var apis = empty(sharedServices) ? [] : metering.?apis ?? concat(['chargeback-${gatewayMap.api.id}'], empty(newServices) ? [] : [gatewayMap.api.id])
 var emails = listed(alertEmails)
+var tenantOfTokens = empty(entraTenantId) ? tenant().tenantId : entraTenantId
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = { name: names.group, location: location, tags: tags }
 
@@ -206,7 +207,7 @@ module pipeline 'modules/pipeline.bicep' = {
     names: names
     settings: settings
     stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
-    tokens: { tenantId: empty(entraTenantId) ? tenant().tenantId : entraTenantId, ownersAudience: ownersAudience }
+    tokens: { tenantId: tenantOfTokens, ownersAudience: ownersAudience }
     decisionEndpoints: meteringOnly ? {} : decisionEndpoints(services, regions)
     apis: apis
     askingServices: meteringOnly ? [] : sharedServices
@@ -373,6 +374,12 @@ output STORAGE_ACCOUNT_ID string = resourceId(subscription().subscriptionId, gro
 output CHARGEBACK_COSMOS_ENDPOINT string = stores.outputs.endpoints.cosmos
 @description('Database of Cosmos DB.')
 output CHARGEBACK_COSMOS_DATABASE string = stores.outputs.endpoints.cosmosDatabase
+@description('Tenant of the tokens of people, emitters and the gateway.')
+output ENTRA_TENANT_ID string = tenantOfTokens
+@description('Workspace with the log of the gateway.')
+output LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.workspaceCustomerId
+@description('APIs whose calls are counted, in a service that others use; all where empty.')
+output GATEWAY_APIS string = join(apis, ',')
 @description('Address of Redis; sign in with Entra.')
 output CHARGEBACK_REDIS_URL string = stores.outputs.endpoints.redis
 @description('Address of the Key Vault.')

@@ -128,7 +128,7 @@ def main(azure: Azure) -> int:
             url = f"{needed('CHARGEBACK_KEY_VAULT_URL').rstrip('/')}/secrets/events-key?api-version={VAULT_VERSION}"
             key = azure.send("GET", url, scope=VAULT_SCOPE)["value"].split()[0]
             audience = os.environ.get("EVENTS_AUDIENCE", "")
-            tenant = needed("AZURE_TENANT_ID") if audience else ""
+            tenant = needed("ENTRA_TENANT_ID") if audience else ""
             destination = to_webhook(needed("FUNCTION_APP_HOST"), key, tenant, audience)
         else:
             destination = to_trigger(app_id)

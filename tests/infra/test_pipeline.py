@@ -158,6 +158,34 @@ def test_every_function_named_in_the_infrastructure_exists() -> None:
     assert "ingest_usage" in named
 
 
+THE_APP_ALONE = {
+    "AZURE_CLIENT_ID",
+    "ALERTS_TOPIC_ENDPOINT",
+    "OWNERS_AUDIENCE",
+    "OWNERS_CLIENT_ID",
+    "OWNERS_PRINCIPAL_IDS",
+    "DECISIONS_ENDPOINTS",
+}
+"""Its identity, and what it shares with the gateway; a command has no use for them."""
+
+
+def test_the_azd_environment_has_every_address_that_a_command_asks_for() -> None:
+    pipeline = statements(INFRA / "modules/pipeline.bicep", "module")["functions"].node
+    found_out = set(keys(next(within(property_of(pipeline, "appSettings"), "object"))))
+    outputs = {item.name for item in read(INFRA / "main.bicep") if item.kind == "output"}
+
+    assert found_out - THE_APP_ALONE <= outputs
+
+
+def test_what_a_hook_needs_is_an_output_or_azds_own() -> None:
+    """azd itself knows no tenant and no principal: it puts the latter into the parameters alone."""
+    by_azd = {"AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID"}
+    outputs = {item.name for item in read(INFRA / "main.bicep") if item.kind == "output"}
+    hooks = "\n".join(path.read_text("utf-8") for path in (INFRA / "hooks").glob("*.py"))
+
+    assert set(re.findall(r'\bneeded\("(\w+)"\)', hooks)) <= outputs | by_azd
+
+
 def test_no_output_is_a_secret() -> None:
     suspicious = re.compile(r"key|secret|password|sas|connectionstring|credential|token", re.IGNORECASE)
     harmless = {
