@@ -320,7 +320,7 @@ module operations 'modules/operations.bicep' = {
       functionMemoryMB: settings.functionMemoryMB
       functionMaximumInstances: settings.functionMaximumInstances
     }))
-    apis: apis
+    apis: empty(apis) ? [gatewayMap.api.id] : apis
     gatewayHosts: probedHosts(services, regions, names.gateway, gatewayHostName)
     functions: { host: pipeline.outputs.functions.hostName, deployed: functionsDeployed }
   }

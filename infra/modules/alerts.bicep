@@ -9,7 +9,7 @@ param tags object
 param workspaceResourceId string
 @description('Required. Action group.')
 param actionGroupResourceId string
-@description('Required. APIs whose calls the queries are about, in a service that others use; the one of our own where empty.')
+@description('Required. APIs whose calls the queries are about; the files name the one that the configuration of the example has.')
 param apis string[]
 
 var ours = 'ApiId == "azure-openai"'
@@ -56,7 +56,7 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       criteria: {
         allOf: [
           {
-            query: empty(apis) ? item.query : replace(item.query, ours, named)
+            query: replace(item.query, ours, named)
             timeAggregation: 'Count'
             operator: 'GreaterThan'
             threshold: 0

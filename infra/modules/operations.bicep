@@ -15,7 +15,7 @@ param watched watchedResources
 param gatewayHosts { name: string, host: string }[]
 @description('Required. Host of the functions, which must answer from outside once the app is deployed.')
 param functions { host: string, deployed: bool }
-@description('Required. APIs whose calls the queries are about, in a service that others use; the one of our own where empty.')
+@description('Required. APIs whose calls the queries are about.')
 param apis string[]
 
 var targets = concat(

@@ -7,7 +7,7 @@ param location string
 param tags object
 @description('Required. Workspace that is queried.')
 param workspaceResourceId string
-@description('Required. APIs whose calls the queries are about, in a service that others use; the one of our own where empty.')
+@description('Required. APIs whose calls the queries are about; the files name the one that the configuration of the example has.')
 param apis string[]
 
 var ours = 'ApiId == "azure-openai"'
@@ -52,7 +52,7 @@ var chartItems = map(charts, chart => {
   customWidth: chart.width
   content: {
     version: 'KqlItem/1.0'
-    query: empty(apis) ? chart.query : replace(chart.query, ours, named)
+    query: replace(chart.query, ours, named)
     size: 0
     title: chart.title
     timeContextFromParameter: 'time'

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 sys.path.insert(0, str(Path(__file__).parents[2] / "infra/hooks"))
 
 from azure_rest import Azure, AzureRefused
-from deployment import Misconfigured, needed
+from deployment import Misconfigured, needed, read_gateway
 from smoke_test import gateway_url, subscription_key
 
 __all__ = ["AzureRefused", "Live", "Misconfigured", "needed"]
@@ -25,6 +25,8 @@ LOG_SCOPE = "https://api.loganalytics.io/.default"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 VAULT_SCOPE = "https://vault.azure.net/.default"
 QUERIES = Path(__file__).parent / "queries"
+OURS = 'ApiId == "azure-openai"'
+"""What the queries say of the API, as those of infra/queries do; a deployment may have another one, or several."""
 VERSIONS = {
     "Microsoft.ApiManagement/service": "2024-05-01",
     "Microsoft.Cache/redisEnterprise": "2025-07-01",
@@ -34,7 +36,6 @@ VERSIONS = {
     "Microsoft.Insights/components": "2020-02-02",
     "Microsoft.KeyVault/vaults": "2024-11-01",
     "Microsoft.Network/trafficManagerProfiles": "2022-04-01",
-    "Microsoft.OperationalInsights/workspaces": "2025-07-01",
     "Microsoft.Storage/storageAccounts": "2025-06-01",
     "Microsoft.Web/sites": "2025-03-01",
 }
@@ -61,6 +62,12 @@ class Live:
         tags: dict[str, str] = self.azure.manage("GET", self.group, "2024-11-01").get("tags", {})
         return tags.get("profile", "")
 
+    @property
+    def apis(self) -> str:
+        """The ids of the APIs whose calls are ours, as a query lists them: as infra/main.bicep has them for alerts."""
+        shared = os.environ.get("GATEWAY_APIS", "")
+        return shared.replace(",", '", "') or str(read_gateway()["api"]["id"])
+
     def resources(self, kind: str) -> list[dict[str, Any]]:
         """The resources of a type in the group, with their properties."""
         if kind not in self._listed:
@@ -82,10 +89,9 @@ class Live:
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """What a query of the folder finds in the last days."""
-        (workspace,) = self.resources("Microsoft.OperationalInsights/workspaces")
-        url = f"{self.log}/v1/workspaces/{workspace['properties']['customerId']}/query"
+        url = f"{self.log}/v1/workspaces/{needed('LOG_ANALYTICS_WORKSPACE_ID')}/query"
         text = (QUERIES / f"{query}.kql").read_text("utf-8")
-        body = {"query": text, "timespan": f"P{self.days}D"}
+        body = {"query": text.replace(OURS, f'ApiId in ("{self.apis}")'), "timespan": f"P{self.days}D"}
         table = self.azure.send("POST", url, body, scope=LOG_SCOPE)["tables"][0]
         names = [column["name"] for column in table["columns"]]
         return [dict(zip(names, row, strict=True)) for row in table["rows"]]
@@ -113,7 +119,8 @@ class Live:
         own = f"{self.group}/providers/Microsoft.ApiManagement/service/{needed('GATEWAY_NAME')}"
         service = os.environ.get("GATEWAY_IDS", "").partition(",")[0] or own
         key = subscription_key(self.azure, service, needed("SMOKE_SUBSCRIPTION"))
-        url = f"{gateway_url()}/openai/deployments/{quote(needed('SMOKE_DEPLOYMENT'))}/chat/completions"
+        path = os.environ.get("GATEWAY_API_PATH") or "openai"
+        url = f"{gateway_url()}/{path}/deployments/{quote(needed('SMOKE_DEPLOYMENT'))}/chat/completions"
         body = b'{"stream": true, "messages": [{"role": "user", "content": "Count from 1 to 300, in words."}]}'
         headers = {"api-key": key, "Content-Type": "application/json"}
         request = urllib.request.Request(f"{url}?api-version=2024-10-21", body, headers)

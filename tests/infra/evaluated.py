@@ -3,6 +3,7 @@
 import functools
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,23 @@ def evaluated(name: str) -> EvaluatedTemplate:
 
 def evaluated_with_subscriptions(folder: Path, count: int) -> EvaluatedTemplate:
     """Production with so many subscriptions of teams."""
+
+    def subscribe(gateway: dict[str, Any]) -> None:
+        product = gateway["products"][0]["id"]
+        gateway["subscriptions"] += [{"id": f"t{n}", "name": f"Team {n}", "product": product} for n in range(count)]
+
+    return evaluated_with_gateway(folder, "production", subscribe)
+
+
+def evaluated_with_gateway(folder: Path, name: str, change: Callable[[dict[str, Any]], None]) -> EvaluatedTemplate:
+    """A profile's deployment of a gateway.yaml that is changed."""
     for part in ("infra", "config", "apim-policies"):
         shutil.copytree(INFRA.parent / part, folder / part)
     path = folder / "config/company/gateway.yaml"
     gateway: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
-    product = gateway["products"][0]["id"]
-    gateway["subscriptions"] += [{"id": f"t{n}", "name": f"Team {n}", "product": product} for n in range(count)]
+    change(gateway)
     path.write_text(yaml.safe_dump(gateway), "utf-8")
-    return evaluate({**GIVEN, "profile": "production"}, folder / "infra/main.bicep")
+    return evaluate({**GIVEN, "profile": name}, folder / "infra/main.bicep")
 
 
 def place(resource: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from stack.bicep.files import INFRA, File
 from stack.bicep.typed import faults
 from tests.infra.evaluated import (
     evaluated,
+    evaluated_with_gateway,
     evaluated_with_subscriptions,
     every_profile,
     needs_compiler,
@@ -93,6 +94,16 @@ def test_a_log_alert_runs_as_often_as_azure_takes(name: str) -> None:
         every = FREQUENCIES[value(rule, "evaluationFrequency")]
 
         assert every <= STATEFUL_AT_MOST or not value(rule, "autoMitigate"), rule["name"]
+
+
+def test_alerts_and_workbook_look_at_the_api_that_is_deployed_whatever_it_is_called(tmp_path: Path) -> None:
+    result = evaluated_with_gateway(tmp_path, "trial", lambda gateway: gateway["api"].update(id="models"))
+    (book,) = result.of("Microsoft.Insights/workbooks")
+    rules = [str(value(rule, "criteria")) for rule in result.of("Microsoft.Insights/scheduledQueryRules")]
+    looking = [text for text in (*rules, str(value(book, "serializedData"))) if "ApiId" in text]
+
+    assert len(looking) > 3
+    assert [text for text in looking if "azure-openai" in text] == []
 
 
 def test_every_private_endpoint_names_the_group_of_its_resource() -> None:
