@@ -45,10 +45,10 @@ param mailSender string = ''
 param publisherName string = 'Platform team'
 @description('Optional. E-mail address of the gateway\'s publisher.')
 param publisherEmail string = 'platform@example.com'
-@description('Optional. Audience of the Entra tokens that the gateway accepts. Nobody can get such a token until an app registration has this audience.')
-param callerAudience string = 'api://chargeback-gateway'
-@description('Optional. A second audience that the gateway accepts: clients of Azure OpenAI ask for https://cognitiveservices.azure.com or https://ai.azure.com.')
-param secondCallerAudience string = callerAudience
+@description('Optional. Audience of the Entra tokens that the gateway accepts: the application id URI or the client id of an app registration of yours; - for none.')
+param callerAudience string = '-'
+@description('Optional. A second audience that the gateway accepts: clients of Azure OpenAI ask for https://cognitiveservices.azure.com or https://ai.azure.com. Only the first if empty.')
+param secondCallerAudience string = ''
 @description('Optional. First address of the range that callers may call from.')
 param callerIpFrom string = '0.0.0.0'
 @description('Optional. Last address of the range that callers may call from.')
@@ -293,7 +293,7 @@ module gatewayServices 'modules/gateway-services.bicep' = {
       part: served
       deploymentSets: deploymentMap.deploymentSets
       endpoints: map(served.accounts, a => accountEndpoint(a, token))
-      callers: { audience: callerAudience, 'second-audience': secondCallerAudience, 'allowed-ip-from': callerIpFrom, 'allowed-ip-to': callerIpTo, 'cors-origin': corsOrigin, 'front-door-id': frontDoorId }
+      callers: { audience: callerAudience, 'second-audience': empty(secondCallerAudience) ? callerAudience : secondCallerAudience, 'allowed-ip-from': callerIpFrom, 'allowed-ip-to': callerIpTo, 'cors-origin': corsOrigin, 'front-door-id': frontDoorId }
     }
     reaches: { topicEndpoint: pipeline.outputs.topic.endpoint, functions: union(pipeline.outputs.answers, { audience: ownersAudience }) }
     hosts: empty(sharedServices) ? gatewayHosts(services, regions) : [] // those that exist have names of their own

@@ -106,6 +106,17 @@ def test_alerts_and_workbook_look_at_the_api_that_is_deployed_whatever_it_is_cal
     assert [text for text in looking if "azure-openai" in text] == []
 
 
+def test_the_gateway_takes_no_tokens_until_an_audience_is_named() -> None:
+    """Whoever could register an audience that stands there by default would decide who gets in."""
+    audiences = {
+        str(item["name"]).partition("/")[2]: value(item, "value")
+        for item in evaluated("trial").of("Microsoft.ApiManagement/service/namedValues")
+        if str(item["name"]).endswith("audience")
+    }
+
+    assert (audiences["audience"], audiences["second-audience"]) == ("-", "-")
+
+
 def test_every_private_endpoint_names_the_group_of_its_resource() -> None:
     for endpoint in evaluated("production").of("Microsoft.Network/privateEndpoints"):
         (connection,) = value(endpoint, "privateLinkServiceConnections")
