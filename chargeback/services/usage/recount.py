@@ -7,7 +7,7 @@ counts for each call (`what_counts`) and sums the lines.
 import asyncio
 import gc
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ _COLUMNS = {
     "position": "BIGINT",
     "line": "UUID",
     "hour": "UTINYINT",
-} | {meter.value: "BIGINT" for meter in Meter}
+}
 
 
 @dataclass(slots=True)
@@ -63,6 +63,7 @@ class Recounted:
         missing: appends that were acknowledged and are not in the ledger any more.
         unreadable: events that cannot be used now, by reason; they were accepted once, so there should be none.
         without: neighbouring day → why it could not be read; a call that it has may be counted here again.
+        meters: what any event of the day accounts for; only these are columns, as each costs time for every event.
     """
 
     day: UtcDay
@@ -73,12 +74,14 @@ class Recounted:
     missing: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
     without: dict[str, str] = field(default_factory=dict)
+    meters: tuple[Meter, ...] = (Meter.REQUESTS,)
     engine: Engine | None = None
 
     async def pages(self) -> AsyncIterator[list[CountedLine]]:
         """The day's lines, ordered by line id, some hundred at a time."""
         assert self.engine is not None
-        found = self.engine.stream("sums of lines", rows=2_000)
+        sums = ", ".join(f"sum({meter}) AS {meter}" for meter in self.meters)
+        found = self.engine.stream("sums of lines", rows=2_000, meters=", ".join(self.meters), sums=sums)
         page: list[CountedLine] = []
         hours: dict[int, Quantities] = {}
         while rows := await asyncio.to_thread(next, found, None):
@@ -91,7 +94,7 @@ class Recounted:
                     hours = {}
                     page.append(CountedLine(line_id, from_json(text), hours))
                 hours[hour] = {
-                    meter: int(quantity) for meter, quantity in zip(Meter, quantities, strict=True) if quantity
+                    meter: int(quantity) for meter, quantity in zip(self.meters, quantities, strict=True) if quantity
                 }
         if page:
             yield page
@@ -157,7 +160,7 @@ async def recount(
             await _read(blocks, recounted, folder, executor, ahead=max(1, workers) + 2)
             if named is not None:
                 await asyncio.to_thread(fold_names, engine, folder, named, most_names)
-            await asyncio.to_thread(find_what_counts, engine, folder)
+            await asyncio.to_thread(find_what_counts, engine, folder, recounted.meters)
             await _leave_to_neighbours(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
@@ -171,14 +174,10 @@ def _engine(folder: str, memory_limit_mb: int) -> Engine:
         Path(folder, "recount.duckdb"),
         spill=Path(folder, "spill"),
         memory_limit_mb=memory_limit_mb,
-        words={
-            "meters": ", ".join(Meter),
-            "sums": ", ".join(f"sum({meter}) AS {meter}" for meter in Meter),
-        },
         keeps_order=False,
     )
     tables = (
-        ("events", _COLUMNS),
+        ("events", _columns([Meter.REQUESTS])),
         ("lines", LINE_COLUMNS),
         ("claims", CLAIM_COLUMNS),
         ("neighbours", NEIGHBOUR_COLUMNS),
@@ -296,12 +295,20 @@ def _load(recounted: Recounted, files: list[Reread]) -> None:
     for each in files:
         recounted.events += each.events
         recounted.unreadable.update(each.unreadable)
-    for table, columns, paths in (
-        ("events", _COLUMNS, [each.rows for each in files]),
-        ("lines", LINE_COLUMNS, [each.lines for each in files]),
-        ("claims", CLAIM_COLUMNS, [each.claims for each in files]),
-    ):
-        load_rows(engine, table, columns, paths)
+    by_meters: dict[tuple[Meter, ...], list[str]] = {}
+    for each in files:
+        by_meters.setdefault(each.meters, []).append(each.rows)
+    for meters, paths in by_meters.items():
+        for meter in set(meters).difference(recounted.meters):
+            engine.run("add meter", meter=meter)
+        recounted.meters = tuple(meter for meter in Meter if meter in (*meters, *recounted.meters))
+        load_rows(engine, "events", _columns(meters), paths)
+    load_rows(engine, "lines", LINE_COLUMNS, [each.lines for each in files])
+    load_rows(engine, "claims", CLAIM_COLUMNS, [each.claims for each in files])
+
+
+def _columns(meters: Iterable[Meter]) -> dict[str, str]:
+    return _COLUMNS | dict.fromkeys(meters, "BIGINT")
 
 
 def _total(engine: Engine, recounted: Recounted) -> None:

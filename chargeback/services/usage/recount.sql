@@ -3,8 +3,11 @@
 -- name: create table
 CREATE TABLE {table} ({columns})
 
+-- name: add meter
+ALTER TABLE events ADD COLUMN {meter} BIGINT
+
 -- name: load rows
-INSERT INTO {table} FROM read_csv(
+INSERT INTO {table} ({columns}) FROM read_csv(
     $paths, columns = $columns, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
     new_line = '\n'
 )

@@ -5,7 +5,7 @@ Runs in worker processes, so it takes and returns plain values and imports nothi
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.phases import rank_of
-from chargeback.domain.events.usage_event import UsageEvent, call_in, read_filed_as_is
+from chargeback.domain.events.usage_event import call_in, read_filed_as_is
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line, line_id, to_json
 from chargeback.domain.usage.meters import Meter, Quantities
@@ -49,7 +49,8 @@ class Reread:
     """The content of a piece.
 
     Attributes:
-        rows: CSV file: call, phase, when it was written, position, line id, hour, then every meter; empty where zero.
+        rows: CSV file: call, phase, when it was written, position, line id, hour, then `meters`; empty where zero.
+        meters: what the events account for that this process has read so far, the first seen first.
         lines: CSV file: line id and the line's dimensions, for lines that this process had not written before.
         claims: CSV file: identities of calls that are accounted for by another one.
         events: lines in the piece.
@@ -57,6 +58,7 @@ class Reread:
     """
 
     rows: str
+    meters: tuple[Meter, ...]
     lines: str
     claims: str
     events: int
@@ -67,7 +69,7 @@ def reread(piece: Piece) -> Reread:
     """Read the events of a piece and write their rows."""
     rows: list[str] = []
     unreadable: Counter[str] = Counter()
-    known = _known_lines(piece.folder)
+    known = _known(piece.folder)
     new: list[str] = []
     claims: list[str] = []
     events = piece.text.removesuffix(b"\n").split(b"\n")
@@ -77,28 +79,64 @@ def reread(piece: Piece) -> Reread:
         except InvalidEvent as error:
             unreadable[error.reason] += 1
             continue
-        entry = known.get(id(event.line))
+        entry = known.lines.get(id(event.line))
         if entry is None:
-            entry = _add(known, event.line, new)
-        rows.append(_row(event, written, position, entry[1]))
+            entry = _add(known.lines, event.line, new)
+        call, phase, _, hour, _, quantities, *_ = event
+        template = known.templates.get(own := tuple(quantities))
+        if template is None:
+            further = _further_cells(known, own)
+            rows = [row + further for row in rows]
+            template = known.templates[own]
+        cells, of = template
+        rows.append(f"{call},{phase:d},{written},{position},{entry[1]},{hour}{cells % of(quantities)}")
         if event.claim is not None:
             claims.append(f"{event.claim}\n")
     path = f"{piece.folder}/{piece.number:08}"
-    Path(f"{path}.rows").write_text("".join(rows), encoding="ascii")
+    Path(f"{path}.rows").write_text("\n".join([*rows, ""]), encoding="ascii")
     Path(f"{path}.lines").write_text("".join(new), encoding="utf-8")
     Path(f"{path}.claims").write_text("".join(claims), encoding="ascii")
-    return Reread(f"{path}.rows", f"{path}.lines", f"{path}.claims", len(events), dict(unreadable))
+    meters = tuple(known.meters)
+    return Reread(f"{path}.rows", meters, f"{path}.lines", f"{path}.claims", len(events), dict(unreadable))
 
 
-_Known = dict[int, tuple[Line, str]]
+_Lines = dict[int, tuple[Line, str]]
+_Template = tuple[str, Callable[[Quantities], object]]
+"""A %-format with a cell for each meter, and what takes its values from quantities of just these meters."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What this process has read of a day.
+
+    Attributes:
+        lines: by their identity in memory.
+        meters: the columns of rows; a day has few of all that there are, and each costs time for every event.
+        templates: for quantities of these meters.
+    """
+
+    lines: _Lines = field(default_factory=dict)
+    meters: list[Meter] = field(default_factory=list)
+    templates: dict[tuple[Meter, ...], _Template] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1)
-def _known_lines(folder: str) -> _Known:  # noqa: ARG001 the folder is the key: another recount starts again
-    return {}
+def _known(folder: str) -> _Known:  # noqa: ARG001 the folder is the key: another recount starts again
+    return _Known()
 
 
-def _add(known: _Known, line: Line, new: list[str]) -> tuple[Line, str]:
+def _further_cells(known: _Known, own: tuple[Meter, ...]) -> str:
+    """Make the template for quantities of these meters; returns the empty cells that rows before it lack."""
+    new = [meter for meter in own if meter not in known.meters]
+    if new:
+        known.meters += new
+        known.templates.clear()
+    cells = "".join(",%d" if meter in own else "," for meter in known.meters)
+    known.templates[own] = (cells, itemgetter(*(meter for meter in known.meters if meter in own)))
+    return "," * len(new)
+
+
+def _add(known: _Lines, line: Line, new: list[str]) -> tuple[Line, str]:
     """Remember a line by its identity in memory, which costs no hashing; the entry keeps the line alive."""
     if len(known) >= _MAX_LINES:
         known.clear()
@@ -122,16 +160,3 @@ def recall(piece: Piece) -> str:
     path = f"{piece.folder}/{piece.day}-{piece.number:08}.calls"
     Path(path).write_text("".join(rows), encoding="ascii")
     return path
-
-
-def _row(event: UsageEvent, written: int, position: int, line: str) -> str:
-    call, phase, _, hour, _, quantities, *_ = event
-    values, of = _template(tuple(quantities))
-    return f"{call},{phase:d},{written},{position},{line},{hour}{values % of(quantities)}"
-
-
-@lru_cache(maxsize=1024)
-def _template(meters: tuple[Meter, ...]) -> tuple[str, Callable[[Quantities], object]]:
-    """A %-format with every meter's column, and what takes its values from quantities of just these meters."""
-    columns = "".join(",%d" if meter in meters else "," for meter in Meter)
-    return f"{columns}\n", itemgetter(*(meter for meter in Meter if meter in meters))

@@ -10,6 +10,7 @@ from pathlib import Path
 from chargeback.domain.events.phases import attributed
 from chargeback.domain.events.usage_event import Phase
 from chargeback.domain.usage.lines import from_json, line_id, to_json
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.duck.engine import Engine, Row
 from chargeback.services.duck.statements import column_definitions
 from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
@@ -25,10 +26,10 @@ PHASES = {phase.name.lower(): int(phase) for phase in Phase}
 _PAIRS_AT_ONCE = 10_000
 
 
-def find_what_counts(engine: Engine, folder: str) -> None:
+def find_what_counts(engine: Engine, folder: str, meters: Sequence[Meter]) -> None:
     """Make the tables `idle`, `counted_as` and `texts` from `events`, `lines`, `claims` and `folded`."""
     for statement in ("repeated", "idle", "moved", "texts"):
-        engine.run(statement, PHASES)
+        engine.run(statement, PHASES, meters=", ".join(meters))
     engine.run("create table", table="attributed", columns=column_definitions(_ATTRIBUTED_COLUMNS))
     for number, pairs in enumerate(_pairs(engine)):
         _attribute(engine, pairs, f"{folder}/attributed-{number}")

@@ -223,6 +223,30 @@ async def test_events_are_neither_lost_nor_cut_where_pieces_end(size: int, monke
     assert lines == oracle(events)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_meters_that_appear_in_the_middle_of_a_day_are_counted_with_the_others(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recounting, "PIECE_BYTES", 4_000)
+    monkeypatch.setattr(recounting, "_FILES_PER_LOAD", 2)
+    kinds: list[dict[str, object]] = [
+        {},
+        {"usage": {"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}},
+        {"usage": {"prompt_tokens": 5, "completion_tokens": 8, "completion_tokens_details": {"reasoning_tokens": 6}}},
+        {"operation": "images.generations", "usage": {}, "quantities": {"images": 2}},
+        {"operation": "audio.transcriptions", "usage": {"seconds": 30}},
+    ]
+    # First all of one kind, for several pieces; then one more kind at a time, among those before.
+    events = [usage_event(f"call-{n}", **kinds[n % (n // 40 + 1)]) for n in range(40 * len(kinds))]
+
+    day, lines = await recounted(events, workers=workers)
+
+    assert lines == oracle(events)
+    found = {meter for hours in lines.values() for quantities in hours.values() for meter in quantities}
+    assert {Meter.CACHED_INPUT, Meter.REASONING, Meter.IMAGES, Meter.AUDIO_SECONDS} < found
+    assert set(day.meters) == found
+
+
 async def test_nothing_stays_on_disk_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class TornLedger(MemoryLedger):
         async def stamped_blocks(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
