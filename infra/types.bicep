@@ -259,8 +259,8 @@ type profileSettings = {
   @maxValue(100)
   @description('Required. Share of the configured model capacity that is deployed.')
   modelCapacityPercent: int
-  @description('Required. Replication of the ledger and the reports.')
-  storageSku: ('Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS' | 'Standard_RAGZRS')
+  @description('Required. Replication of the ledger and the reports. Azure refuses to fail the account over where they are immutable, so a copy in another region is then of use only if it can be read (RA).')
+  storageSku: ('Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_RAGRS' | 'Standard_GZRS' | 'Standard_RAGZRS')
   @minValue(0)
   @description('Required. Autoscale maximum of each Cosmos DB container in RU/s, in thousands; 0 for serverless.')
   cosmosMaxThroughput: int
@@ -307,7 +307,7 @@ type profileOverrides = {
   gatewayUnits: int?
   gatewayMaximumUnits: int?
   modelCapacityPercent: int?
-  storageSku: ('Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS' | 'Standard_RAGZRS')?
+  storageSku: ('Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_RAGRS' | 'Standard_GZRS' | 'Standard_RAGZRS')?
   cosmosMaxThroughput: int?
   cosmosZones: ('all' | 'first' | 'none')?
   redisSku: ('Balanced_B0' | 'Balanced_B1' | 'Balanced_B3' | 'Balanced_B5' | 'Balanced_B10' | 'Balanced_B20')?

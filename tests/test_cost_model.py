@@ -47,7 +47,7 @@ def test_each_profile_has_an_entry_for_whatever_it_deploys(name: str) -> None:
 def test_what_lacks_a_price_has_no_cost_and_not_a_cost_of_nothing() -> None:
     found = costs(PROFILES["production"], Traffic(1_000_000, 500), MEASURED, PRICES)
 
-    assert PRICES["blob.Standard_GZRS.writes"] is None
+    assert PRICES["blob.Standard_RAGZRS.writes"] is None
     assert found["ledger"] is None
     assert found["publishing"] is None
 

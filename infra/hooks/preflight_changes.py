@@ -13,7 +13,7 @@ STORAGE_VERSION = "2025-06-01"
 GUARDED = {"ledger": "ledgerImmutability", "closed": "reportImmutability"}
 """Containers that may have an immutability policy, and the setting of its days."""
 
-REPLICATION = {"LRS": "local", "GRS": "local", "ZRS": "zonal", "GZRS": "zonal", "RAGZRS": "zonal"}
+REPLICATION = {"LRS": "local", "GRS": "local", "RAGRS": "local", "ZRS": "zonal", "GZRS": "zonal", "RAGZRS": "zonal"}
 
 
 def check_profile(group: dict[str, Any], deployment: Deployment) -> Iterator[str]:

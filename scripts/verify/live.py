@@ -74,6 +74,11 @@ class Live:
             self._listed[kind] = self.azure.every(f"{self.group}/providers/{kind}", VERSIONS[kind])
         return self._listed[kind]
 
+    @property
+    def books(self) -> dict[str, Any]:
+        """The storage account of the books."""
+        return next(item for item in self.resources("Microsoft.Storage/storageAccounts") if "books" in item["name"])
+
     def at(self, resource_id: str, version: str) -> dict[str, Any]:
         """A resource or a part of one; empty where there is none."""
         found: dict[str, Any] | None = self.azure.find(resource_id, version)

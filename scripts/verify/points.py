@@ -291,13 +291,23 @@ def continuous_backup(live: Live) -> Seen:
 @point("Closed files cannot be changed")
 def immutable(live: Live) -> Seen:
     """By the container's policy. It is read, not tried: a deletion that succeeded would be one."""
-    books = [item for item in live.resources("Microsoft.Storage/storageAccounts") if "books" in item["name"]]
-    container = f"{books[0]['id']}/blobServices/default/containers/closed"
+    container = f"{live.books['id']}/blobServices/default/containers/closed"
     policy = live.at(f"{container}/immutabilityPolicies/default", "2025-06-01").get("properties", {})
     days = int(policy.get("immutabilityPeriodSinceCreationInDays") or 0)
     if not days and live.profile in ("trial", "staging"):
         return unknown(f"the profile {live.profile} keeps closed files deletable")
     return holds(days > 0, f"{days} days, {policy.get('state', 'no policy')}")
+
+
+@point("The copy of the books in another region can be read")
+def copy_is_there(live: Live) -> Seen:
+    """The account cannot be failed over while files there cannot be changed."""
+    properties = live.books["properties"]
+    endpoint = properties.get("secondaryEndpoints", {}).get("blob", "")
+    if not endpoint and live.profile in ("trial", "staging"):
+        return unknown(f"the profile {live.profile} keeps no copy")
+    state = properties.get("statusOfSecondary", "no copy")
+    return holds(bool(endpoint) and state == "available", f"{endpoint or 'no address for reading'}, {state}")
 
 
 @point("The export is read")

@@ -115,6 +115,18 @@ def test_a_rehearsal_differs_from_production_by_sizes_alone_and_can_be_removed()
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_a_copy_of_immutable_books_can_be_read(profile: str) -> None:
+    """An account with such a policy cannot be failed over, so that its copy is of use only where it can be read.
+
+    https://learn.microsoft.com/azure/storage/common/storage-disaster-recovery-guidance#unsupported-features-and-services
+    """
+    settings = PROFILES[profile]
+    immutable = any(settings["retention"][name] for name in ("ledgerImmutability", "reportImmutability"))
+
+    assert not immutable or settings["storageSku"].startswith("Standard_RA")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_instances_fit_what_a_subscription_has_without_asking(profile: str) -> None:
     """https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#regional-subscription-memory-quotas"""
     settings = PROFILES[profile]

@@ -45,6 +45,16 @@ def metrics(azure: LocalAzure, **totals: float) -> None:
     azure.on_any("GET", f"{TOPIC}/providers/Microsoft.Insights/metrics", answer)
 
 
+def books_of(azure: LocalAzure) -> dict[str, Any]:
+    """The properties of the account as Azure gives them where its copy can be read (RA)."""
+    return {
+        "allowSharedKeyAccess": False,
+        "primaryEndpoints": {"blob": f"{azure.url}/books/"},
+        "statusOfSecondary": "available",
+        "secondaryEndpoints": {"blob": f"{azure.url}/books-secondary/"},
+    }
+
+
 @pytest.fixture
 def deployment(azure: LocalAzure, environment: Callable[..., None]) -> LocalAzure:
     """A healthy deployment that has run for some weeks."""
@@ -61,8 +71,7 @@ def deployment(azure: LocalAzure, environment: Callable[..., None]) -> LocalAzur
     )
     azure.on("GET", GROUP, (200, {"tags": {"profile": "production"}}))
     resources(azure, "Microsoft.EventGrid/topics", {"name": "t", "properties": {"disableLocalAuth": True}})
-    storage = {"allowSharedKeyAccess": False, "primaryEndpoints": {"blob": f"{azure.url}/books/"}}
-    resources(azure, "Microsoft.Storage/storageAccounts", {"name": "stbooks1", "properties": storage})
+    resources(azure, "Microsoft.Storage/storageAccounts", {"name": "stbooks1", "properties": books_of(azure)})
     resources(azure, "Microsoft.CognitiveServices/accounts", {"name": "oai", "properties": {"disableLocalAuth": True}})
     resources(azure, "Microsoft.Insights/components", {"name": "i", "properties": {"DisableLocalAuth": True}})
     vault = {"enableRbacAuthorization": True, "vaultUri": f"{azure.url}/vault/"}
@@ -222,6 +231,11 @@ def _no_policy(azure: LocalAzure) -> None:
     azure.on("GET", f"{BOOKS}/blobServices/default/containers/closed/immutabilityPolicies/default", (404, {}))
 
 
+def _copy_that_nobody_reads(azure: LocalAzure) -> None:
+    properties = {name: value for name, value in books_of(azure).items() if name != "secondaryEndpoints"}
+    resources(azure, "Microsoft.Storage/storageAccounts", {"name": "stbooks1", "properties": properties})
+
+
 def _no_manifest(azure: LocalAzure) -> None:
     azure.on("GET", "/blobs/cost-exports", (200, "<Name>m/part.csv</Name>"))
 
@@ -238,6 +252,7 @@ def _no_manifest(azure: LocalAzure) -> None:
         ("The function app takes its package by identity", _stopped),
         ("Cosmos DB is backed up continuously", _periodic),
         ("Closed files cannot be changed", _no_policy),
+        ("The copy of the books in another region can be read", _copy_that_nobody_reads),
         ("The export is read", _no_manifest),
     ],
 )
@@ -253,6 +268,7 @@ def test_on_the_first_day_nothing_fails(deployment: LocalAzure) -> None:
     deployment.on("GET", GROUP, (200, {"tags": {"profile": "trial"}}))
     deployment.on("GET", "/blobs/cost-exports", (200, "<Blobs/>"))
     _no_policy(deployment)
+    _copy_that_nobody_reads(deployment)
     metrics(deployment)
     nothing = {name: [dict.fromkeys(rows[0], 0)] for name, rows in HEALTHY.items()}
     logged(deployment, {**nothing, "streams": [], "logged": [], "reconciled": [], "doubtful": []})
