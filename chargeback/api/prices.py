@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from chargeback.api.conventions.answering import rows_answer
 from chargeback.api.conventions.documents import answers
 from chargeback.api.conventions.formats import AnswerTable, Cell, CellType
+from chargeback.api.conventions.moments import moment_in_utc
 from chargeback.api.conventions.pages import Paged, next_link
 from chargeback.api.conventions.people_routes import people_routes
-from chargeback.api.errors import ApiError
 from chargeback.api.people import Asking, require
 from chargeback.domain.access.permissions import Permission
 from chargeback.domain.catalogue.prices import Price, PriceKey, price_at
@@ -102,11 +102,10 @@ def router(container: "Container") -> APIRouter:
     ) -> Response:
         """The rate card in force, with the source of each price, when it was read there, and how it is known."""
         require(who, Permission.READ_PRICES)
-        if at is not None and at.tzinfo is None:
-            raise ApiError(400, "InvalidParameter", "say the time zone, such as 2026-11-01T00:00:00Z", target="at")
+        said = datetime.now(UTC) if at is None else moment_in_utc(at, "at")
         catalogue = await container.catalogues.current()
         # By the hour, as prices hold: else a page would not belong to the one before.
-        moment = (at or datetime.now(UTC)).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        moment = said.replace(minute=0, second=0, microsecond=0)
         version = f"{catalogue.digest} {moment.isoformat()}"
         page.of_version(version)
         wanted = {each.casefold() for each in model or ()}

@@ -26,6 +26,14 @@ async def test_prices_come_with_their_sources(api: httpx.AsyncClient) -> None:
     assert as_csv.text.startswith("priceId,provider,model")
 
 
+@pytest.mark.parametrize("parameter", ["prices?at", "alerts?since"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "2026-11-01T00:00:00"])
+async def test_a_moment_that_utc_does_not_have_is_refused(api: httpx.AsyncClient, parameter: str, moment: str) -> None:
+    answer = await get(api, f"/api/v1/{parameter}={moment}")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidParameter")
+
+
 async def test_an_amount_is_explained_to_whoever_sees_it(closed: httpx.AsyncClient) -> None:
     asked = "/api/v1/explain?period=2026-03&costCentre="
     found = (await get(closed, f"{asked}product/search", "search-owner")).json()

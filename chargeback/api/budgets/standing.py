@@ -15,6 +15,7 @@ from chargeback.api.budgets.definitions import LARGEST_BUDGET
 from chargeback.api.budgets.seen import changing_limit, seen_budget, statuses
 from chargeback.api.conventions.answering import json_answer, tagged_answer, version_but_for_moment
 from chargeback.api.conventions.documents import answers, body
+from chargeback.api.conventions.moments import moment_in_utc
 from chargeback.api.conventions.people_routes import people_routes
 from chargeback.api.errors import ApiError, not_found
 from chargeback.api.people import Asking, require
@@ -148,7 +149,8 @@ def router(container: "Container") -> APIRouter:
         changing_limit(who, seen)
         content = await bounded(request, LARGEST_BUDGET)
         asked = decoded(OverrideBody, content)
-        wanted = OverrideRequest(seen.id, _amount(asked.amount), _moment(asked.until), who.by, asked.reason)
+        until = moment_in_utc(asked.until, "$.until", "InvalidBody")
+        wanted = OverrideRequest(seen.id, _amount(asked.amount), until, who.by, asked.reason)
 
         async def make(now: datetime, _: str) -> Response:
             made = await container.budget_overrides.make(wanted, now)
@@ -172,12 +174,3 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite():
         raise ApiError(400, "InvalidBody", f"{text[:40]!r} is not an amount of money", target="$.amount")
     return amount
-
-
-def _moment(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ApiError(400, "InvalidBody", "say the time zone, such as 2026-12-15T00:00:00Z", target="$.until")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ApiError(400, "InvalidBody", "is not a time that can be", target="$.until") from None

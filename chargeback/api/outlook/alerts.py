@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from chargeback.api.conventions.answering import json_answer
 from chargeback.api.conventions.documents import answers
+from chargeback.api.conventions.moments import moment_in_utc
 from chargeback.api.conventions.people_routes import people_routes
 from chargeback.api.errors import ApiError, not_found
 from chargeback.api.outlook.alert_answers import AlertAnswer, AlertAnswers, told_of
@@ -93,11 +94,10 @@ async def _told(container: "Container", who: Requester, alerts: Sequence[Alert])
 def _start(since: datetime | None, now: datetime) -> datetime:
     if since is None:
         return now - _LOOKS_BACK
-    if since.tzinfo is None:
-        raise ApiError(400, "InvalidParameter", "say the time zone, such as 2026-11-01T00:00:00Z", target="since")
-    if not now - _LONGEST_SPAN <= since.astimezone(UTC) <= now:
+    start = moment_in_utc(since, "since")
+    if not now - _LONGEST_SPAN <= start <= now:
         raise ApiError(400, "InvalidParameter", f"is not within the last {_LONGEST_SPAN.days} days", target="since")
-    return since.astimezone(UTC)
+    return start
 
 
 def _is_asked(who: Requester, alert: Alert, kind: AlertKind | None, cost_centre: str | None) -> bool:
