@@ -172,6 +172,14 @@ async def test_an_owner_moves_no_budget_out_of_the_own_centre_and_none_of_others
     assert await put(PATH, mine.headers["etag"], amount=7) == 200
 
 
+async def test_the_id_of_a_budget_has_letters_of_any_script(api: httpx.AsyncClient) -> None:
+    made = await post(api, id="product/search/予算")
+    read = await get(api, made.headers["location"])
+
+    assert made.status_code == 201
+    assert read.json() == made.json()
+
+
 @pytest.mark.parametrize("who", ["auditor", "user", "operator", "nobody"])
 async def test_who_may_not_change_budgets_changes_none(api: httpx.AsyncClient, container: Container, who: str) -> None:
     answer = await post(api, who)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -142,6 +143,11 @@ class BudgetStatus(msgspec.Struct, frozen=True, rename="camel"):
 def name_in_path(budget: str) -> str:
     """An id as a path has it: no id has a colon."""
     return budget.replace("/", ":")
+
+
+def location_of(budget: str, among: str = "budgets") -> str:
+    """Where a budget was made, as a header says it: in ASCII, whatever letters its id has."""
+    return f"/api/v1/{among}/{quote(name_in_path(budget), safe=':')}"
 
 
 def id_in_path(name: str) -> str:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from chargeback.adapters.config.budget_entries import place_of_entry
 from chargeback.api.acting.repeatable import once, posting
 from chargeback.api.bodies import bounded, decoded
-from chargeback.api.budgets.bodies import BudgetAnswer, BudgetBody, id_in_path, name_in_path
+from chargeback.api.budgets.bodies import BudgetAnswer, BudgetBody, id_in_path, location_of
 from chargeback.api.budgets.seen import SeenBudget, changing, just_made, require_own_centre, seen_budget, seen_budgets
 from chargeback.api.conventions.answering import json_answer, tagged_answer
 from chargeback.api.conventions.documents import answers, body
@@ -183,7 +183,7 @@ async def _required(container: "Container", request: Request, who: Requester, na
 def budget_answer(made: BudgetRecord, status: int = 200) -> Response:
     """The answer to whoever changed a budget."""
     found = just_made(made)
-    headers = {"Location": f"/api/v1/budgets/{name_in_path(made.id)}"} if status == 201 else {}
+    headers = {"Location": location_of(made.id)} if status == 201 else {}
     return json_answer(found.answer, status, {"ETag": tag_of_budget(found), **headers})
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from chargeback.api.acting.repeatable import once, posting
 from chargeback.api.bodies import bounded, decoded
-from chargeback.api.budgets.bodies import name_in_path
+from chargeback.api.budgets.bodies import location_of
 from chargeback.api.budgets.definitions import LARGEST_BUDGET, change_budget, create_budget, tag_of_budget
 from chargeback.api.budgets.rule_bodies import BudgetRule, BudgetRules, RuleBody, budget_of_rule, is_rule, rule_of
 from chargeback.api.budgets.seen import just_made, seen_budget, seen_budgets, statuses
@@ -64,7 +64,7 @@ def router(container: "Container") -> APIRouter:
         async def make(now: datetime, _: str) -> Response:
             made = await create_budget(container, who, asked, now)
             found = just_made(made)
-            headers = {"Location": f"/api/v1/budget/rules/{name_in_path(made.id)}", "ETag": tag_of_budget(found)}
+            headers = {"Location": location_of(made.id, "budget/rules"), "ETag": tag_of_budget(found)}
             return json_answer(rule_of(found, {}), 201, headers)
 
         return await once(container, request, who, content, make)
