@@ -4,8 +4,9 @@ Stored versions of the configuration may have the older form: a cost centre, an 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -35,6 +36,9 @@ _TAKEN = "decisions"
 _OWNER_LENGTH = 200
 _DIGITS = 12
 _BOUND = 1_000_000_000_000
+_MOST_TOKENS = 2_147_483_647
+"""A gateway reads the tokens of a throttle as a number of 32 bits, and no store keeps much larger ones as they are."""
+_MOST_WINDOWS = 1_000
 _SCOPES = {
     "costCentre": (ScopeKind.COST_CENTRE, "cost_centre"),
     "subscription": (ScopeKind.SUBSCRIPTION, "subscription"),
@@ -98,14 +102,18 @@ def budgets(
 ) -> list[tuple[str, Budget]]:
     """The budgets by their order, with their places; without a document there are none.
 
-    `thorough` refuses the older form, which only stored versions may have.
+    `thorough` refuses the older form and numbers that are too large, which only stored versions may have.
     """
     if document is None:
         return []
     found = sections(document, SECTIONS, faults)["budgets"]
     if isinstance(found, list) and any(map(_is_plain, found)) and not thorough:
         return [(place, _of_before(entry)) for place, entry in each(found, _Plain, "budgets", faults)]
-    entries = [(place, entry) for place, entry in _entries(found, faults) if not _note(_faults(entry), place, faults)]
+    entries = [
+        (place, entry)
+        for place, entry in _entries(found, faults)
+        if not _note(chain(_faults(entry), _too_large(entry) if thorough else ()), place, faults)
+    ]
     return [(place, _budget(entry, calendar, place, faults)) for place, entry in entries]
 
 
@@ -135,7 +143,7 @@ def _steps_of(item: Mapping[str, object]) -> str:
     return f"steps: [{steps}]"
 
 
-def _note(found: Iterator[str], place: str, faults: list[str]) -> bool:
+def _note(found: Iterable[str], place: str, faults: list[str]) -> bool:
     """Append the faults of an entry; whether there are any."""
     known = len(faults)
     faults.extend(f"{place}.{fault}" for fault in found)
@@ -160,6 +168,14 @@ def _faults(entry: _Entry) -> Iterator[str]:
         for name, value in (("cap", rollover.cap), ("expiresAfter", rollover.expires_after)):
             if value is not None:
                 yield f"rollover.{name}: belongs to `unspent: true`"
+
+
+def _too_large(entry: _Entry) -> Iterator[str]:
+    for number, step in enumerate(entry.steps):
+        if (step.tokens_per_minute or 0) > _MOST_TOKENS:
+            yield f"steps[{number}].tokensPerMinute: is more than {_MOST_TOKENS}"
+    if entry.rollover and (entry.rollover.expires_after or 0) > _MOST_WINDOWS:
+        yield f"rollover.expiresAfter: is more than {_MOST_WINDOWS} windows"
 
 
 def _numbers(entry: _Entry) -> Iterator[tuple[str, object]]:

@@ -149,6 +149,10 @@ def test_each_kind_of_scope_has_its_own_key(named: dict[str, object], scope: str
         ({"steps": [{"percent": 80, "do": "warn", "swap": {"a": "b"}}]}, "steps[0].swap: belongs to `do: swap`"),
         ({"steps": [{"percent": 80, "do": "throttle"}]}, "steps[0].tokensPerMinute: a throttle needs"),
         ({"steps": [{"percent": 80, "do": "throttle", "tokensPerMinute": 0}]}, "steps[0].tokensPerMinute: a throttle"),
+        (
+            {"steps": [{"percent": 80, "do": "throttle", "tokensPerMinute": 2**31}]},
+            "steps[0].tokensPerMinute: is more than 2147483647",
+        ),
         ({"steps": [{**STEP, "tokensPerMinute": 1}]}, "steps[0].tokensPerMinute: belongs to `do: throttle`"),
         ({"steps": [STEP, {"percent": 80, "do": "notify"}]}, "steps[1].percent: 80 is below the 100 before it"),
         ({"steps": [STEP, {"percent": 120, "do": "warn"}]}, "steps[1].do: warn changes nothing after block at 100 %"),
@@ -162,6 +166,10 @@ def test_each_kind_of_scope_has_its_own_key(named: dict[str, object], scope: str
         (
             {"rollover": {"unspent": True, "cap": 0}, "effectiveFrom": "2026-03-01"},
             "rollover.cap: 0 is not above zero",
+        ),
+        (
+            {"rollover": {"unspent": True, "expiresAfter": 10**25}, "effectiveFrom": "2026-03-01"},
+            "rollover.expiresAfter: is more than 1000 windows",
         ),
         ({"effectiveFrom": "March"}, "effectiveFrom: 'March' is neither a date"),
         (
