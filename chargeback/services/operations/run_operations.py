@@ -6,6 +6,7 @@ Two runs never do the same at once: whoever works on an operation says so for so
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -46,12 +47,12 @@ class OperationRunner:
         """Do what waits, in order; those that ended now."""
         ended = []
         for id_ in await self.operations.waiting():
-            claimed = await self._claim(id_)
-            if claimed is not None:
-                ended += await self._run(*claimed)
+            begun = await self._claim(id_)
+            if begun is not None:
+                ended += await self._run(begun)
         return ended
 
-    async def _claim(self, id_: str) -> tuple[OperationRecord, str] | None:
+    async def _claim(self, id_: str) -> OperationRecord | None:
         """The operation, begun by this run; None where there is nothing to do now."""
         known, token = await self.operations.get(id_)
         now = self.clock()
@@ -69,11 +70,10 @@ class OperationRunner:
         begun = replace(
             known, state=OperationState.RUNNING, tries=known.tries + 1, until=now + OPERATION_LEASE, changed_at=now
         )
-        put = await self._put(begun, token)
-        return None if put is None else (begun, put)
+        return begun if await self._put(begun, token) else None
 
-    async def _run(self, begun: OperationRecord, token: str) -> list[OperationRecord]:
-        signing = asyncio.create_task(self._give_signs(begun, token))
+    async def _run(self, begun: OperationRecord) -> list[OperationRecord]:
+        signing = asyncio.create_task(self._give_signs(begun))
         try:
             after = await self._outcome(begun)
         finally:
@@ -86,18 +86,15 @@ class OperationRunner:
         _say(after)
         return [after]
 
-    async def _give_signs(self, begun: OperationRecord, token: str) -> None:
+    async def _give_signs(self, begun: OperationRecord) -> None:
         """Say again and again that the operation is worked on."""
         while True:
             await asyncio.sleep(SIGN_SECONDS)
-            try:
-                token = await self.operations.put(replace(begun, until=self.clock() + OPERATION_LEASE), token)
-            except StoreUnavailable:
+            with suppress(StoreUnavailable, Superseded):  # the next sign is soon enough
                 known, token = await self.operations.get(begun.id)
                 if known.tries != begun.tries:
                     return
-            except Superseded:
-                return
+                await self.operations.put(replace(begun, until=self.clock() + OPERATION_LEASE), token)
 
     async def _conclude(self, begun: OperationRecord, after: OperationRecord) -> bool:
         """Write how the operation ended, unless another run took it over."""
@@ -107,7 +104,7 @@ class OperationRunner:
                 return True  # the answer to our own write was lost
             if known.state.is_over or known.tries != begun.tries:
                 return False
-            if await self._put(after, token) is not None:
+            if await self._put(after, token):
                 return True
 
     async def _outcome(self, begun: OperationRecord) -> OperationRecord:
@@ -124,12 +121,13 @@ class OperationRunner:
             return replace(begun, state=OperationState.FAILED, error=("InternalError", message))
         return replace(begun, state=OperationState.SUCCEEDED, result=dict(result))
 
-    async def _put(self, operation: OperationRecord, token: str) -> str | None:
-        """The new token; None where another run took the operation over."""
+    async def _put(self, operation: OperationRecord, token: str) -> bool:
+        """Whether it is written; else another run took the operation over."""
         try:
-            return await self.operations.put(operation, token)
+            await self.operations.put(operation, token)
         except Superseded:
-            return None
+            return False
+        return True
 
 
 def _say(operation: OperationRecord) -> None:

@@ -11,6 +11,7 @@ import pytest
 from chargeback.adapters.memory.stores import MemoryControl
 from chargeback.domain.audit_log.actor import Actor
 from chargeback.domain.errors import ClosingRefused, Conflict, NotThere, StoreUnavailable
+from chargeback.services.operations import run_operations
 from chargeback.services.operations.operation import (
     MOST_WAITING,
     OperationKind,
@@ -34,12 +35,25 @@ def order(kind: OperationKind = OperationKind.CLOSE, period: str = "2026-10") ->
 
 
 class Dying(MemoryControl):
-    """Dies before a write of an operation, or loses its answer, when it is told to."""
+    """Dies before a write of an operation, loses its answer, or is away for some calls, when it is told to."""
 
     dies_in = 0
     forgets = False
+    away_for = 0
+
+    async def get_versioned(
+        self, kind: str, name: str, known: tuple[Document, str] | None = None
+    ) -> tuple[Document, str] | None:
+        self._answer()
+        return await super().get_versioned(kind, name, known)
+
+    def _answer(self) -> None:
+        self.away_for -= 1
+        if self.away_for >= 0:
+            raise StoreUnavailable("away")
 
     async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
+        self._answer()
         self.dies_in -= 1
         if self.dies_in == 0:
             raise asyncio.CancelledError
@@ -149,6 +163,28 @@ async def test_nobody_takes_over_while_a_run_may_be_alive() -> None:
 
     assert await world.runner().run_waiting() == []
     assert world.done == []
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+async def test_a_run_goes_on_saying_that_it_is_alive_after_a_store_was_away(
+    calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_operations, "SIGN_SECONDS", 0)
+    world = World()
+    await world.operations.ask("one", order(), NOW)
+
+    async def takes_long(operation: OperationRecord) -> Mapping[str, str]:
+        world.control.away_for = calls
+        world.now += OPERATION_LEASE
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await world.runner().run_waiting()
+        return await world.work(operation)
+
+    await world.runner(takes_long).run_waiting()
+
+    assert world.done == ["one"]
+    assert await world.state() == (OperationState.SUCCEEDED, 1)
 
 
 async def test_a_run_that_was_treated_as_dead_changes_nothing_any_more() -> None:
