@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from chargeback.domain.errors import PostingRefused, SomeFailed
+from chargeback.domain.errors import Conflict, PostingRefused, SomeFailed
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.time.months import Month
@@ -91,7 +91,7 @@ class OperationWorks:
         order, control = operation.order, self.closer.closing_books.control
         period, at = Month(order.period), operation.asked_at
         known, _ = await TrueUps(control).get(period)
-        if known is None or (known.by, known.at) != (order.by, at.isoformat()):
+        if known is None or not _is_done(known, operation):
             reconciled = await self.reconciler.reconcile(period, None)
             calendar = (await self.closer.closing_books.catalogues.current()).calendar
             begins = await self.closer.closing_books.periods.first(self.clock(), calendar)
@@ -102,8 +102,12 @@ class OperationWorks:
     async def remove_true_up(self, operation: OperationRecord) -> Mapping[str, str]:
         """Take the true-up of a month back."""
         order, control = operation.order, self.closer.closing_books.control
-        was_there = await remove_true_up(control, Month(order.period), by=order.by, now=operation.asked_at)
-        return {"period": order.period, "wasThere": str(was_there or operation.tries > 1).lower()}
+        period = Month(order.period)
+        known, _ = await TrueUps(control).get(period)
+        was_there = known is not None and _is_done(known, operation)
+        if not was_there:
+            was_there = await remove_true_up(control, period, by=order.by, now=operation.asked_at)
+        return {"period": period, "wasThere": str(was_there).lower()}
 
     async def publish(self, operation: OperationRecord) -> Mapping[str, str]:
         """Write the draft of a month as the books are now; a closed month stays as it is."""
@@ -143,6 +147,19 @@ class OperationWorks:
         """Try again what was set aside."""
         left = await self.retry.all(self.clock())
         return {"leftOut": str(sum(each.count for each in left))}
+
+
+def _is_done(known: TrueUp, operation: OperationRecord) -> bool:
+    """Whether an earlier try has set a true-up, or taken it back.
+
+    Raises `Conflict` where somebody has changed it since: what came later counts.
+    """
+    own = operation.order.by, operation.asked_at.isoformat()
+    if (known.by, known.at) == own:
+        return True
+    if own in {(each.by, each.at) for each in known.history}:
+        raise Conflict(f"it was done, and the true-up was changed since by {known.by}")
+    return False
 
 
 def _set(known: TrueUp) -> Mapping[str, str]:
