@@ -1,7 +1,7 @@
 """The routes /api/v1/periods: how far each month is, and what is done to it."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -47,6 +47,19 @@ class ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     override: bool = False
 
 
+class ApprovalBody(ActBody, frozen=True, forbid_unknown_fields=True):
+    """Which draft is approved.
+
+    Attributes:
+        charges: the SHA-256 of the file `charges-….parquet` that you looked at, as the list of files has it: where the
+            draft was written again with other charges since, nothing is approved. Without it, whatever is there is.
+    """
+
+    charges: str | None = None
+
+
+A = TypeVar("A", bound=ActBody)
+
 _EXAMPLE = {"reason": "all is checked", "override": False}
 
 
@@ -78,19 +91,19 @@ def router(container: "Container") -> APIRouter:
         "/periods/{period}/approve",
         operation_id="approvePeriod",
         responses=answers(PeriodAnswer, errors=(403, 409, 412, 413, 428)),
-        openapi_extra=posting(body(ActBody, example=_EXAMPLE)),
+        openapi_extra=posting(body(ApprovalBody, example={"reason": "all is checked"})),
         summary="Approve the draft of a month",
     )
     async def approve(request: Request, who: Asking, period: str) -> Response:
         """Approve the published draft, so that another person or the timer may close the month."""
-        name, content, asked = await _asked(request, who, period)
+        name, content, asked = await _asked(request, who, period, ApprovalBody)
 
         async def do(now: datetime, _: str) -> Response:
             known = (await container.periods.get(name))[0]
             is_done = known.approval is not None and (known.approval.by, known.approval.at) == (who.by, now)
             if not is_done:
                 await _require_read(container, request, who, known)
-                known = await container.approver.approve(name, who.by, now, asked.reason)
+                known = await container.approver.approve(name, who.by, now, asked.reason, seen=asked.charges)
             return await _answer(container, who, known)
 
         return await once(container, request, who, content, do)
@@ -104,7 +117,7 @@ def router(container: "Container") -> APIRouter:
     )
     async def withdraw(request: Request, who: Asking, period: str) -> Response:
         """Take the approval of a month back that is not closed yet."""
-        name, content, asked = await _asked(request, who, period)
+        name, content, asked = await _asked(request, who, period, ActBody)
 
         async def do(now: datetime, _: str) -> Response:
             known = (await container.periods.get(name))[0]
@@ -143,7 +156,7 @@ def _add_long(routes: APIRouter, container: "Container", path: str, kind: Operat
     """A route that begins long work on a month."""
 
     async def long(request: Request, who: Asking, period: str) -> Response:
-        name, content, asked = await _asked(request, who, period)
+        name, content, asked = await _asked(request, who, period, ActBody)
 
         async def do(now: datetime, key: str) -> Response:
             if not (key and await _is_known(container, key)):
@@ -195,12 +208,12 @@ def _require_possible(kind: OperationKind, known: BillingPeriod) -> None:
         raise ApiError(409, "PeriodOpen", f"{known.month} is {known.state}: it is rated again by itself")
 
 
-async def _asked(request: Request, who: Requester, period: str) -> tuple[Month, bytes, ActBody]:
+async def _asked(request: Request, who: Requester, period: str, kind: type[A]) -> tuple[Month, bytes, A]:
     """The month and the body of somebody who may change months."""
     require(who, Permission.CHANGE_PERIODS)
     name = month_in_path(period)
     content = await bounded(request, _LARGEST_BODY)
-    asked = decoded(ActBody, content or b"{}")
+    asked = decoded(kind, content or b"{}")
     require_printable_reason(asked.reason)
     needs_reason = asked.override or request.url.path.endswith("/correct")
     if needs_reason and not asked.reason.strip():

@@ -57,9 +57,12 @@ class Approver:
     auditor: Auditor
     reports: Reports
 
-    async def approve(self, period: Month, by: str, now: datetime, reason: str = "") -> BillingPeriod:
+    async def approve(
+        self, period: Month, by: str, now: datetime, reason: str = "", *, seen: str | None = None
+    ) -> BillingPeriod:
         """Approve the published draft of a period; the same approval again changes nothing.
 
+        `seen`: identifies the charges that the approver looked at; None where nobody can say.
         Raises `ApprovalRefused` with every reason, `Superseded` where somebody else wrote the period's record first.
         """
         known, token = await self.periods.get(period)
@@ -70,7 +73,7 @@ class Approver:
             *([name_fault(by)] if name_fault(by) else []),
             *([f"{by!r} is the name of the timer"] if is_same_person(by, TIMER) else []),
             *await self._not_now(known, version, now),
-            *await self._not_this_draft(made, period, version),
+            *await self._not_this_draft(made, period, version, seen),
             *approver_faults(by, doers(deeds)),
         ]
         of = charges_of(made) if made else ""
@@ -115,7 +118,9 @@ class Approver:
             faults.append(f"{oldest} is the oldest open period, and only that one carries every correction")
         return faults
 
-    async def _not_this_draft(self, made: Manifest | None, period: Month, version: Version) -> list[str]:
+    async def _not_this_draft(
+        self, made: Manifest | None, period: Month, version: Version, seen: str | None
+    ) -> list[str]:
         publish_it = f"`chargeback publish {period}`, then look at it again"
         if made is None:
             return [f"it has no draft: {publish_it}"]
@@ -126,7 +131,9 @@ class Approver:
         audited = await lineage_of(self.periods.control, made.days)
         if newer := [day for day in made.days if audited.get(day) != made.lineage.get(day)]:
             return [f"its draft is older than the audit of {', '.join(newer)}: {publish_it}"]
-        return [] if charges_of(made) else [f"its draft names no charges: {publish_it}"]
+        if not (charges := charges_of(made)):
+            return [f"its draft names no charges: {publish_it}"]
+        return [] if seen in (None, charges) else ["its draft has other charges than when you looked: look at it again"]
 
 
 def charges_of(made: Manifest) -> str:

@@ -15,7 +15,8 @@ from chargeback.domain.time.months import Month
 from chargeback.services.statements.print_dates import month_name
 from chargeback.web.api_client import ApiRefused
 from chargeback.web.month_words import may_change, said_state
-from chargeback.web.parts import parts
+from chargeback.web.pages.month_files import charges_of_files, files_for
+from chargeback.web.parts import parts, shown
 from chargeback.web.sections import MONTHS_SECTION
 from chargeback.web.visits import Page, Pages, Visit, no_such_page
 
@@ -33,7 +34,8 @@ class MonthAct:
         says: what it does, a paragraph each.
         reason: what is asked for; empty: nothing.
         despite: it is done in spite of what speaks against it.
-        shows: what the page shows of the month first: `obstacles`, `invoice`, or nothing.
+        shows: what the page shows of the month first: `obstacles`, `invoice`, or nothing; for `draft`, it remembers the
+            charges that the draft has now.
         done: what the month's page says afterwards; empty for long work, which has a page.
     """
 
@@ -57,7 +59,7 @@ MONTH_ACTS = (
             "You say that the charges in the draft are right, as its files have them now. Look at them first.",
             "Somebody else or the timer closes the month then. If a charge changes before that, the approval lapses.",
         ),
-        "What there is to say about it", done="approved",
+        "What there is to say about it", shows="draft", done="approved",
     ),
     MonthAct(
         "withdraw-approval", "withdraw-approval", "Take back the approval of", "Take the approval back",
@@ -155,13 +157,17 @@ def _shown(visit: Visit, act: MonthAct, period: str) -> dict[str, Any]:
             return {"obstacles": visit.api.ask(f"/periods/{period}/obstacles", ObstacleAnswers)}
         case "invoice":
             return {"invoice": visit.api.ask(f"/periods/{period}/reconciliation", ReconciliationAnswer)}
+        case "draft":
+            return {"charges": shown(files_for(visit, Month(period)), charges_of_files)}
     return {}
 
 
 async def _do(visit: Visit) -> Page | Response:
     act = _act(visit)
     period, form = visit.request.path_params["period"], visit.form
-    content = {"reason": form.get("reason", "").strip(), "override": act.despite}
+    content: dict[str, Any] = {"reason": form.get("reason", "").strip(), "override": act.despite}
+    if act.shows == "draft":
+        content["charges"] = form.get("charges", "")
     path = f"/periods/{period}/{act.of_api}"
     try:
         answer = await visit.api.send("POST", path, content, tag=form.get("tag", ""), key=form.get("key", ""))

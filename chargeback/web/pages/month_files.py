@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from chargeback.api.periods.files import FileAnswers
-from chargeback.domain.reports.layout import chargeback_path, name_of
+from chargeback.domain.reports.layout import chargeback_path, charges_path, name_of
 from chargeback.domain.time.months import Month
 from chargeback.web.file_purposes import FileGroup, ShownFile, shown_files
 from chargeback.web.visits import Visit
@@ -36,6 +36,12 @@ def arranged(found: FileAnswers, wanted: str = "") -> dict[str, object]:
         "final": found.final,
         "first": _first(found),
     }
+
+
+def charges_of_files(found: FileAnswers) -> str:
+    """The SHA-256 of the file with the exact rows; empty where it is not among them."""
+    name = name_of(charges_path(Month(found.period)))
+    return next((each.sha256 for each in found.value if each.name == name), "")
 
 
 def _first(found: FileAnswers) -> str:

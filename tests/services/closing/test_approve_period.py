@@ -16,8 +16,10 @@ from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.approvals import ApprovalSetting
 from chargeback.domain.terms.shared_costs import Per
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.months import Month
 from chargeback.services.alerts.period_sightings import refused_sightings
-from chargeback.services.closing.approve_period import Approver
+from chargeback.services.closing.approve_period import Approver, charges_of
+from chargeback.services.closing.file_period import draft_manifest
 from chargeback.services.configuring.apply_config import apply_config
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.ports.control import Version
@@ -193,6 +195,19 @@ async def test_an_old_draft_is_not_approved() -> None:
     await in_memory.reports.remove(f"{MARCH}/manifest.json")
     with pytest.raises(ApprovalRefused, match="it has no draft: `chargeback publish 2026-03`"):
         await approver(in_memory).approve(MARCH, "kim", AFTER_GRACE)
+
+
+async def test_only_the_charges_that_somebody_looked_at_are_approved() -> None:
+    in_memory = await asking()
+    made = await draft_manifest(Month(MARCH), in_memory.reports)
+    assert made is not None
+
+    for other in ("", "0" * 64):
+        with pytest.raises(ApprovalRefused, match="other charges than when you looked"):
+            await approver(in_memory).approve(MARCH, "kim", AFTER_GRACE, seen=other)
+    known = await approver(in_memory).approve(MARCH, "kim", AFTER_GRACE, seen=charges_of(made))
+
+    assert known.approval is not None
 
 
 async def test_a_draft_of_days_that_nobody_audited_is_not_approved() -> None:

@@ -1,6 +1,7 @@
 """Months on a page: what stands in the way, what is done about it, and what whoever comes second is told."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import unquote
 
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.services.operations.operation import OperationState
-from tests.support.page_worlds import MONTH, PageWorld
+from tests.support.page_worlds import MONTH, PageWorld, call
 from tests.support.pages import FORM_TOKEN
 from tests.support.people import as_person
 from tests.support.shown_pages import shown, table_of
@@ -45,6 +46,23 @@ async def test_a_draft_is_approved_once_however_often_the_button_is_pressed(wait
     assert [each.what for each in (await month_of(waiting)).history] == ["approved"]
     assert page.words.count(REASON) == 2  # beside the approval, and in the history
     assert not page.all("script", src="")
+
+
+async def test_a_draft_that_was_written_again_with_other_charges_is_not_approved_unseen(waiting: PageWorld) -> None:
+    container, now = waiting.container, datetime.now(UTC)
+    async with visitor(waiting, "finance") as finance:
+        opened = await finance.fill_in(f"{PAGE}/approve", reason="all is checked")
+        await container.ingest.ingest([call("legal", f"{MONTH}-11", 20_000)], now)
+        await container.auditor.audit(now)
+        await container.drafts.publish(MONTH, now)
+        answer = await finance.send(*opened)
+        before = (await month_of(waiting)).approval
+        await finance.do(f"{PAGE}/approve")
+
+    assert answer.status_code == 409
+    assert "Its draft has other charges than when you looked: look at it again." in shown(answer.text).words
+    assert before is None
+    assert (await month_of(waiting)).approval is not None
 
 
 async def test_an_approval_is_refused_with_every_reason_and_what_was_typed_stays(waiting_month: WaitingMonths) -> None:
