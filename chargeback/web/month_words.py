@@ -125,7 +125,7 @@ def _help(
             compare = HelpingStep("Compare now", f"{base}/reconcile", is_button=True)
             true_up = HelpingStep("Set the true-up", f"{base}/true-up")
             return Help(advice, (compare, true_up) if may_change(who) else ())
-        case ObstacleKind.PROMISE | ObstacleKind.UNVERIFIED | ObstacleKind.RATE:
+        case ObstacleKind.PROMISE | ObstacleKind.UNVERIFIED | ObstacleKind.RATE if not each.firm:
             manifest = HelpingStep(
                 "The manifest of the draft", f"{base}/files/{name_of(manifest_path(Month(month.period)))}"
             )

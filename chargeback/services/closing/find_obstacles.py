@@ -13,7 +13,7 @@ from chargeback.domain.time.months import Month
 from chargeback.services.closing.approve_period import signatures_of
 from chargeback.services.closing.expired_promises import expired_prices, read_expired
 from chargeback.services.closing.file_period import draft_manifest
-from chargeback.services.closing.finish_days import ClosingBooks, old_exchange_rates
+from chargeback.services.closing.finish_days import ClosingBooks, exchange_rates_of
 from chargeback.services.closing.late_changes import fences_of
 from chargeback.services.closing.parallel import for_each
 from chargeback.services.closing.remedies import AUDIT
@@ -86,15 +86,17 @@ class ClosingOutlook:
             books.left_aside(period, days),
             self._found(period, [day for day in days if _may_have_usage(day, now)], version),
         )
+        missing_rates, old_rates = exchange_rates_of(period, version)
         items = [
             *left,
             *await books.excess(period, version, found.items, found.expired),
             *(unverified_excess(made, version.terms.closing) if made else ()),
-            *(old_exchange_rates(period, version) if closer is None else ()),
+            *(old_rates if closer is None else ()),
         ]
         return [
             *firm,
             *(Obstacle(ObstacleKind.APPROVAL, each, is_firm=True) for each in unsigned),
+            *(Obstacle(ObstacleKind.RATE, each, is_firm=True) for each in missing_rates),
             *map(_obstacle, items),
         ]
 

@@ -1,12 +1,12 @@
 """Brings the whole ledger of a period into its books before closing, and names everything that keeps it open."""
 
 import logging
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from chargeback.domain.errors import ClosingRefused
+from chargeback.domain.errors import ClosingRefused, InvalidConfig
 from chargeback.domain.money.exact import EXACT
 from chargeback.domain.periods.lifecycle import ClosingStatus, refusals
 from chargeback.domain.periods.obstacles import ObstacleKind
@@ -22,7 +22,7 @@ from chargeback.log_line import log_line
 from chargeback.services.closing.approve_period import signatures_of
 from chargeback.services.closing.expired_promises import expired_promises, read_expired
 from chargeback.services.closing.invoice_gate import against_invoice
-from chargeback.services.closing.remedies import AUDIT, OVERRIDE, REMEDY_OF_STATE
+from chargeback.services.closing.remedies import ADD_RATE, AUDIT, OVERRIDE, REMEDY_OF_STATE
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues, Control, Document, Version
@@ -97,8 +97,9 @@ class ClosingBooks:
         found = await self._open_items(period, calendar)
         expired = await read_expired(self.books, period, version.catalogue, calendar.utc_days(period))
         items = [*left, *await self.excess(period, version, found, expired)]
+        missing_rates, old_rates = exchange_rates_of(period, version)
+        reasons += missing_rates
         # Whoever closes by hand has looked at the rate, so its age only goes on the record.
-        old_rates = [*old_exchange_rates(period, version)]
         if request.by_timer:
             items, old_rates = [*items, *old_rates], []
         if reasons or (items and not request.override):
@@ -241,18 +242,24 @@ def _left(kind: ObstacleKind, fact: str, parts: Mapping[str, int]) -> Excess:
     return Excess(kind, fact, "see `chargeback set-aside`; run `chargeback audit --day …` after the repair", parts)
 
 
-def old_exchange_rates(period: Month, version: Version) -> Iterator[Excess]:
-    """The exchange rates that are older than allowed."""
+def exchange_rates_of(period: Month, version: Version) -> tuple[list[str], list[Excess]]:
+    """Why a period cannot be settled for want of an exchange rate; and the rates that are older than allowed."""
     catalogue, terms = version.catalogue, version.terms
-    for rate in rates_of(terms, period, catalogue.calendar, catalogue.currency):
-        if (age := age_of(rate, period)) > terms.closing.rate_age:
-            yield Excess(
-                ObstacleKind.RATE,
-                f"the exchange rate from {rate.from_currency} to {rate.to_currency} is from {rate.date},"
-                f" {age.days} days before the month's end; allowed are {terms.closing.rate_age.days}",
-                "add the month's rate to books.yaml, then `chargeback config apply`",
-                {f"rate {rate.from_currency} {rate.to_currency} {rate.date}": 1},
-            )
+    try:
+        rates = rates_of(terms, period, catalogue.calendar, catalogue.currency)
+    except InvalidConfig as error:
+        return [f"{fault}; {ADD_RATE}" for fault in error.faults], []
+    return [], [
+        Excess(
+            ObstacleKind.RATE,
+            f"the exchange rate from {rate.from_currency} to {rate.to_currency} is from {rate.date},"
+            f" {age.days} days before the month's end; allowed are {terms.closing.rate_age.days}",
+            ADD_RATE,
+            {f"rate {rate.from_currency} {rate.to_currency} {rate.date}": 1},
+        )
+        for rate in rates
+        if (age := age_of(rate, period)) > terms.closing.rate_age
+    ]
 
 
 async def _fault_of(what: str, work: Awaitable[object]) -> dict[str, str]:

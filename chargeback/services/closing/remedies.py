@@ -4,6 +4,7 @@ from chargeback.domain.usage.states import LineState
 
 AUDIT = "run `chargeback audit --day …` and see why"
 APPROVE = "look at its draft, then `chargeback periods approve {}`"
+ADD_RATE = "add the month's rate to books.yaml, then `chargeback config apply`"
 OVERRIDE = "or close it as it is, on the record: --override --reason TEXT"
 
 VERIFY = (

@@ -7,9 +7,11 @@ import pytest
 
 from chargeback.domain.errors import ClosingRefused
 from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange
+from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.closing.correct_period import CorrectionResult, correct_period
+from chargeback.services.closing.find_obstacles import ClosingOutlook
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingProduct, priced, published_for_real
 
@@ -59,6 +61,23 @@ async def test_a_month_does_not_close_by_itself_at_the_rate_of_the_month_before(
     ]
     closed = await in_memory.close("2026-03", APRIL_4)
     assert closed.history[-1].overridden[0].startswith("the exchange rate from USD to EUR is from 2026-02-28")
+
+
+async def test_a_month_to_which_no_rate_leads_is_refused_and_no_override_helps() -> None:
+    in_memory = await march(rate("2026-04-30", "0.85"))
+    fault = (
+        "exchangeRates: none from USD to EUR that is dated 2026-03-31 or before, so 2026-03 cannot be settled in EUR;"
+        " add the month's rate to books.yaml, then `chargeback config apply`"
+    )
+
+    for closer in (None, "ann"):
+        found = await ClosingOutlook(in_memory.closing_books, in_memory.reports).of("2026-03", APRIL_4, closer)
+        assert (ObstacleKind.RATE, fault, True) in [(each.kind, each.fact, each.is_firm) for each in found]
+    (refused,) = await in_memory.closer.close_due(APRIL_4)
+    assert isinstance(refused, ClosingRefused)
+    assert refused.reasons == [fault]
+    with pytest.raises(ClosingRefused, match="cannot be settled in EUR"):
+        await in_memory.close("2026-03", APRIL_4, override="the bank is late")
 
 
 async def test_the_greatest_age_is_a_rule_of_closing() -> None:
