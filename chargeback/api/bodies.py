@@ -6,10 +6,9 @@ import msgspec
 from fastapi import HTTPException, Request
 
 from chargeback.api.errors import ApiError
+from chargeback.domain.audit_log.reasons import reason_fault
 
 Body = TypeVar("Body")
-
-LONGEST_REASON = 1_000
 
 
 async def bounded(request: Request, limit: int) -> bytes:
@@ -24,9 +23,8 @@ async def bounded(request: Request, limit: int) -> bytes:
 
 def require_printable_reason(reason: str) -> None:
     """400 for a reason that no record can show."""
-    if len(reason) > LONGEST_REASON or not reason.isprintable():
-        message = f"a reason has {LONGEST_REASON} printable characters at most"
-        raise ApiError(400, "InvalidBody", message, target="$.reason")
+    if fault := reason_fault(reason):
+        raise ApiError(400, "InvalidBody", fault, target="$.reason")
 
 
 def decoded(kind: type[Body], body: bytes) -> Body:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from chargeback.domain.audit_log.reasons import reason_fault
 from chargeback.domain.budgets.budget import Budget, ScopeKind
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.tree import with_ancestors
@@ -16,8 +17,6 @@ from chargeback.services.budgets.made_budgets import BudgetChange, BudgetRecord,
 from chargeback.services.ports.control import Catalogues
 
 log = logging.getLogger(__name__)
-
-LONGEST_REASON = 1_000
 
 
 class ReadEntry(Protocol):
@@ -137,5 +136,5 @@ def _unless_newer(tag: str | None, asking: BudgetChanger) -> Callable[[BudgetRec
 def _require_reason(asking: BudgetChanger) -> None:
     if not asking.by.strip():
         raise InvalidRequest("a change of a budget says who made it")
-    if len(asking.reason) > LONGEST_REASON or not asking.reason.isprintable():
-        raise InvalidRequest(f"a reason has {LONGEST_REASON} printable characters at most")
+    if fault := reason_fault(asking.reason):
+        raise InvalidRequest(fault)

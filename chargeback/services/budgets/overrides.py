@@ -13,6 +13,7 @@ from itertools import pairwise
 import msgspec
 from msgspec.structs import replace
 
+from chargeback.domain.audit_log.reasons import reason_fault
 from chargeback.domain.budgets.budget import Budget, Override
 from chargeback.domain.errors import InvalidRequest, NotThere, Superseded
 from chargeback.domain.money.exact import to_text
@@ -140,6 +141,8 @@ def _require_sense(made: MadeOverride, history: OverrideHistory) -> None:
         raise InvalidRequest(f"{made.amount} is no amount of money with two places at most")
     if not made.by or not made.reason:
         raise InvalidRequest("an override says who made it and why")
+    if fault := reason_fault(made.reason):
+        raise InvalidRequest(fault)
     if made.until <= made.start:
         raise InvalidRequest(f"{made.until.isoformat()} is over: an override ends in the future")
     if made.until - made.start > LONGEST:

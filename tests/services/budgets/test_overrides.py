@@ -95,6 +95,8 @@ async def test_budgets_above_and_below_each_other_have_histories_of_their_own() 
         (request("1000000000000"), "is no amount of money"),
         (request(by=" "), "says who made it and why"),
         (request(reason=""), "says who made it and why"),
+        (request(reason="a\nb"), "1000 printable characters at most"),
+        (request(reason="x" * 1001), "1000 printable characters at most"),
     ],
 )
 async def test_an_override_that_makes_no_sense_is_refused(asked: OverrideRequest, reason: str) -> None:
