@@ -227,6 +227,13 @@ async def test_the_names_of_a_kind_come_in_order(control: Control) -> None:
     assert await control.names("nothing") == []
 
 
+@pytest.mark.parametrize("name", [".", "..", "a b", "a#b", "a?b", "%2e%2e", "é" * 200])
+async def test_a_name_that_a_url_reads_in_another_way_is_that_of_no_document(control: Control, name: str) -> None:
+    await control.swap("draft", "2026-03", {"state": "open"}, None)
+
+    assert await control.get("draft", name) is None
+
+
 async def test_of_many_swaps_at_once_one_wins(control: Control) -> None:
     token = await control.swap("draft", "2026-03", {"n": -1}, None)
 

@@ -49,7 +49,7 @@ async def test_an_alert_comes_back_as_it_was_written(outbox: Outbox) -> None:
     assert created == found
     assert found is not None
     assert found.alert == made
-    assert await outbox.get("budget-none") is None
+    assert [await outbox.get(name) for name in ("budget-none", ".", "..")] == [None, None, None]
 
 
 async def test_an_alert_is_created_once(outbox: Outbox) -> None:

@@ -249,6 +249,8 @@ class CosmosControl:
 
         Source: https://learn.microsoft.com/rest/api/cosmos-db/common-cosmosdb-rest-request-headers (If-None-Match)
         """
+        if is_step(name):
+            return None
         unless: dict[str, Any] = {"etag": known[1], "match_condition": MatchConditions.IfModified} if known else {}
         async with translated_cosmos_errors(f"reading {kind}/{name}"):
             try:
@@ -293,6 +295,11 @@ class CosmosControl:
                 max_item_count=1000,
             )
             return sorted([str(name) async for name in found])
+
+
+def is_step(name: str) -> bool:
+    """Whether a name is that of no document, but a step in its URL: the client would read the container instead."""
+    return name in (".", "..")
 
 
 class _TooLargeError(Exception):

@@ -17,7 +17,7 @@ from azure.core import MatchConditions
 from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy
 
-from chargeback.adapters.azure.cosmos import translated_cosmos_errors, unless_lost
+from chargeback.adapters.azure.cosmos import is_step, translated_cosmos_errors, unless_lost
 from chargeback.domain.alerts.alert import Alert
 from chargeback.domain.alerts.digests import AlertDigest
 from chargeback.domain.alerts.kinds import AlertKind
@@ -62,6 +62,8 @@ class _Documents(Generic[_T]):
 
     async def get(self, name: str) -> tuple[_T, str] | None:
         """The document with its token."""
+        if is_step(name):
+            return None
         async with translated_cosmos_errors(f"reading {name}"):
             try:
                 found = await self._container.read_item(name, partition_key=self._name)
