@@ -39,6 +39,8 @@ _BOUND = 1_000_000_000_000
 _MOST_TOKENS = 2_147_483_647
 """A gateway reads the tokens of a throttle as a number of 32 bits, and no store keeps much larger ones as they are."""
 _MOST_WINDOWS = 1_000
+_EARLIEST = "2020"
+"""Before that year nobody used what budgets limit. How such a budget stands is worked out from every day since."""
 _SCOPES = {
     "costCentre": (ScopeKind.COST_CENTRE, "cost_centre"),
     "subscription": (ScopeKind.SUBSCRIPTION, "subscription"),
@@ -102,7 +104,7 @@ def budgets(
 ) -> list[tuple[str, Budget]]:
     """The budgets by their order, with their places; without a document there are none.
 
-    `thorough` refuses the older form and numbers that are too large, which only stored versions may have.
+    `thorough` refuses the older form, and what is too large or too long ago, which only stored versions may have.
     """
     if document is None:
         return []
@@ -112,7 +114,7 @@ def budgets(
     entries = [
         (place, entry)
         for place, entry in _entries(found, faults)
-        if not _note(chain(_faults(entry), _too_large(entry) if thorough else ()), place, faults)
+        if not _note(chain(_faults(entry), _too_far(entry) if thorough else ()), place, faults)
     ]
     return [(place, _budget(entry, calendar, place, faults)) for place, entry in entries]
 
@@ -170,12 +172,15 @@ def _faults(entry: _Entry) -> Iterator[str]:
                 yield f"rollover.{name}: belongs to `unspent: true`"
 
 
-def _too_large(entry: _Entry) -> Iterator[str]:
+def _too_far(entry: _Entry) -> Iterator[str]:
+    """What no budget needs, and would take everybody's: a store's, a gateway's, or the time to read every day since."""
     for number, step in enumerate(entry.steps):
         if (step.tokens_per_minute or 0) > _MOST_TOKENS:
             yield f"steps[{number}].tokensPerMinute: is more than {_MOST_TOKENS}"
     if entry.rollover and (entry.rollover.expires_after or 0) > _MOST_WINDOWS:
         yield f"rollover.expiresAfter: is more than {_MOST_WINDOWS} windows"
+    if entry.rollover and (entry.effective_from or _EARLIEST) < _EARLIEST:
+        yield f"effectiveFrom: is before {_EARLIEST}, and money is carried from each window since then"
 
 
 def _numbers(entry: _Entry) -> Iterator[tuple[str, object]]:

@@ -171,6 +171,10 @@ def test_each_kind_of_scope_has_its_own_key(named: dict[str, object], scope: str
             {"rollover": {"unspent": True, "expiresAfter": 10**25}, "effectiveFrom": "2026-03-01"},
             "rollover.expiresAfter: is more than 1000 windows",
         ),
+        (
+            {"rollover": {"overage": True}, "effectiveFrom": "1970-01-02"},
+            "effectiveFrom: is before 2020, and money is carried from each window since then",
+        ),
         ({"effectiveFrom": "March"}, "effectiveFrom: 'March' is neither a date"),
         (
             {"effectiveFrom": "2026-03-02", "effectiveTo": "2026-03-01"},
