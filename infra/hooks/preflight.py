@@ -213,11 +213,12 @@ def _regions(names: Iterable[str]) -> set[str]:
 
 def main(azure: Azure) -> int:
     """Print every obstacle; 1 if there is one."""
+    findings: list[str] = []
     try:
         renamed = adopt_variables()
         subscription, environment = needed("AZURE_SUBSCRIPTION_ID"), needed("AZURE_ENV_NAME")
         deployment = read_deployment()
-        findings = list(check(azure, deployment, subscription, environment))
+        findings.extend(check(azure, deployment, subscription, environment))
         here = (azure, f"/subscriptions/{subscription}", f"rg-{environment}")
         values = {
             "BUDGET_START_DATE": budget_month(azure, subscription, environment),
@@ -231,7 +232,8 @@ def main(azure: Azure) -> int:
             for former, present in renamed.items()
         ]
     except (Misconfigured, AzureRefused) as error:
-        findings = [str(error)]
+        # What was found until then counts: a provider that is not registered refuses to be asked.
+        findings.append(str(error))
     notes = [each for each in findings if isinstance(each, Note)]
     obstacles = [each for each in findings if not isinstance(each, Note)]
     for note in notes:

@@ -69,6 +69,25 @@ def test_a_provider_that_is_not_registered_comes_with_the_command(willing: Local
     assert found == f"{name} is not registered: az provider register --namespace {name} --wait"
 
 
+def test_a_fresh_subscription_is_told_every_provider_although_these_refuse_questions(
+    willing: LocalAzure, environment: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment(CHARGEBACK_PROFILE="trial", AZURE_LOCATION="swedencentral")
+    environment(AZURE_SUBSCRIPTION_ID="sub", AZURE_ENV_NAME="env")
+    providers = willing.answer("GET", f"{BASE}/providers")[1]["value"]
+    fresh = ("Microsoft.ApiManagement", "Microsoft.Web")
+    for each in providers:
+        each["registrationState"] = "NotRegistered" if each["namespace"] in fresh else "Registered"
+    refused = {"error": {"code": "MissingSubscriptionRegistration", "message": "not registered"}}
+    willing.on("GET", f"{BASE}/providers/Microsoft.Web/geoRegions", (409, refused))
+
+    assert preflight.main(willing.client()) == 1
+
+    said = capsys.readouterr().err
+    assert all(f"az provider register --namespace {name} --wait" in said for name in fresh)
+    assert "MissingSubscriptionRegistration" in said
+
+
 def test_a_region_without_a_service_is_named(willing: LocalAzure) -> None:
     found = obstacles(willing, deployment(location="mars"))
 
