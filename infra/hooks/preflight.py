@@ -13,7 +13,7 @@ from azure_rest import Azure, AzureRefused
 from deployment import Deployment, Misconfigured, Note, adopt_variables, needed, read_deployment
 from preflight_changes import check_immutability, check_profile, check_resources, has_functions, locked_containers
 from preflight_existing import check_existing, held_roles
-from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes
+from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes, check_tiers
 from preflight_models import check_models
 from preflight_retention import check_kept, check_lifecycle
 from rights import may
@@ -62,6 +62,7 @@ def check(azure: Azure, deployment: Deployment, subscription: str, environment: 
     made = without_existing(deployment)
     yield from check_models(azure, base, name, made, datetime.now(UTC).date())
     if group is None:
+        yield from check_tiers(azure, base, deployment)  # what is there already stays
         yield from check_quota(azure, base, made)  # a second run would count its own deployments against itself
         yield from check_names(azure, base, environment)
         yield from check_host_name()

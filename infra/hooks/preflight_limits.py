@@ -65,6 +65,27 @@ def _check_memory(azure: Azure, base: str, deployment: Deployment) -> Iterator[s
         )
 
 
+def check_tiers(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
+    """The tier of a new gateway and the replication of a new ledger are offered: in fewer regions than the services."""
+    made = {gateway["region"] for gateway in deployment.gateways if not gateway.get("resourceId")}
+    for provider, version, setting, regions in (
+        ("Microsoft.ApiManagement", "2024-05-01", "gatewaySku", made),
+        ("Microsoft.Storage", "2025-06-01", "storageSku", {deployment.location}),
+    ):
+        wanted = deployment.settings[setting]
+        offered = {
+            _region(place)
+            for sku in (azure.every(f"{base}/providers/{provider}/skus", version) if regions else ())
+            if sku["name"] == wanted and not sku.get("restrictions")
+            for place in sku.get("locations") or ()
+        }
+        for region in sorted(regions - offered):
+            yield (
+                f"{provider} does not offer {wanted} in {region}, but in {', '.join(sorted(offered)) or 'no region'}:"
+                f" choose another region, or another {setting} in the overrides."
+            )
+
+
 def check_cosmos_zones(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
     """The subscription may have zone-redundant Cosmos DB accounts in each region: some regions are short of them."""
     zoned = {"all": 2, "first": 1, "none": 0}[deployment.settings["cosmosZones"]]

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 BASE = "/subscriptions/sub"
 REGIONS = ["Sweden Central", "East US 2"]
+TIERS = {
+    "Microsoft.ApiManagement": ["BasicV2", "StandardV2", "Premium"],
+    "Microsoft.Storage": ["Standard_LRS", "Standard_ZRS", "Standard_RAGZRS"],
+}
 COGNITIVE = f"{BASE}/providers/Microsoft.CognitiveServices/locations"
 GROUP = f"{BASE}/resourceGroups/rg-env"
 
@@ -64,11 +68,18 @@ def let_deploy(azure: "LocalAzure") -> None:
     azure.on(
         "GET", f"{BASE}/providers/Microsoft.Web/geoRegions", (200, {"value": [{"name": name} for name in REGIONS]})
     )
+    for provider, tiers in TIERS.items():
+        azure.on("GET", f"{BASE}/providers/{provider}/skus", (200, {"value": [offered(tier) for tier in tiers]}))
     model = {"name": "gpt-4o", "version": "1", "lifecycleStatus": "GenerallyAvailable", "skus": [{"name": "Standard"}]}
     azure.on("GET", f"{COGNITIVE}/swedencentral/models", (200, {"value": [{"model": model}]}))
     azure.on("GET", f"{COGNITIVE}/swedencentral/usages", (200, {"value": [quota(left=50)]}))
     for kind, *_ in BIN.values():
         azure.on("GET", f"{BASE}/providers/{kind}", (200, {"value": []}))
+
+
+def offered(tier: str, *restrictions: dict[str, str]) -> dict[str, Any]:
+    """A tier as the list of a provider has it; regions are written as each provider likes."""
+    return {"name": tier, "locations": ["swedencentral", "East US 2"], "restrictions": list(restrictions)}
 
 
 def quota(left: int) -> dict[str, Any]:

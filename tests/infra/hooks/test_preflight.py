@@ -13,7 +13,7 @@ from preflight import budget_month, check
 
 from stack.bicep.files import INFRA
 from tests.infra.hooks.conftest import LocalAzure
-from tests.infra.hooks.subscriptions import BASE, COGNITIVE, GROUP, deployment, quota
+from tests.infra.hooks.subscriptions import BASE, COGNITIVE, GROUP, deployment, offered, quota
 
 ROLES = json.loads((Path(__file__).parent / "roles.json").read_text())
 """Azure's own definitions of the roles that people deploy with."""
@@ -86,6 +86,16 @@ def test_a_fresh_subscription_is_told_every_provider_although_these_refuse_quest
     said = capsys.readouterr().err
     assert all(f"az provider register --namespace {name} --wait" in said for name in fresh)
     assert "MissingSubscriptionRegistration" in said
+
+
+def test_a_tier_is_asked_for_before_the_first_deployment_only(willing: LocalAzure) -> None:
+    willing.on("GET", f"{BASE}/providers/Microsoft.ApiManagement/skus", (200, {"value": [offered("Premium")]}))
+
+    (found,) = obstacles(willing, deployment())
+    willing.on("GET", f"{BASE}/resourceGroups/rg-env", (200, {"name": "rg-env"}))
+
+    assert found.startswith("Microsoft.ApiManagement does not offer BasicV2 in swedencentral")
+    assert obstacles(willing, deployment()) == []
 
 
 def test_a_region_without_a_service_is_named(willing: LocalAzure) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from deployment import Note
 from preflight import check_environment_name
-from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes
+from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes, check_tiers
 
 from tests.infra.hooks.conftest import LocalAzure
-from tests.infra.hooks.subscriptions import BASE, GROUP, deployment
+from tests.infra.hooks.subscriptions import BASE, GROUP, deployment, let_deploy, offered
 
 PLACES = f"{BASE}/providers/Microsoft.Web/geoRegions"
 USAGES = f"{BASE}/providers/Microsoft.Web/locations/swedencentral/usages"
@@ -50,6 +50,41 @@ def test_zones_are_asked_of_the_region_of_the_functions(azure: LocalAzure) -> No
         )
         == []
     )
+
+
+def test_a_tier_is_asked_of_the_regions_that_get_one(azure: LocalAzure) -> None:
+    let_deploy(azure)
+    gateways = [
+        {"region": "swedencentral"},
+        {"region": "westeurope"},
+        {"region": "norwayeast", "resourceId": "/s/apim"},
+    ]
+
+    (found,) = check_tiers(azure.client(), BASE, deployment(gateways=gateways))
+
+    assert found == (
+        "Microsoft.ApiManagement does not offer BasicV2 in westeurope, but in eastus2, swedencentral:"
+        " choose another region, or another gatewaySku in the overrides."
+    )
+
+
+def test_a_tier_that_the_subscription_may_not_have_is_not_offered(azure: LocalAzure) -> None:
+    let_deploy(azure)
+    restricted = offered("Standard_RAGZRS", {"type": "Location", "reasonCode": "NotAvailableForSubscription"})
+    azure.on("GET", f"{BASE}/providers/Microsoft.Storage/skus", (200, {"value": [restricted]}))
+
+    (found,) = check_tiers(azure.client(), BASE, deployment(settings={"storageSku": "Standard_RAGZRS"}))
+
+    assert found.startswith("Microsoft.Storage does not offer Standard_RAGZRS in swedencentral, but in no region:")
+
+
+def test_a_service_that_exists_asks_for_no_tier(azure: LocalAzure) -> None:
+    let_deploy(azure)
+
+    there = deployment(gateways=[{"region": "westeurope", "resourceId": "/s/apim"}])
+
+    assert list(check_tiers(azure.client(), BASE, there)) == []
+    assert not [asked for asked in azure.asked if "ApiManagement/skus" in asked.path]
 
 
 def test_more_instances_than_the_quota_of_the_region_carries_are_a_warning(azure: LocalAzure) -> None:
