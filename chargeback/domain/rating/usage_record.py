@@ -13,7 +13,7 @@ from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.lines import Line, line_id
 from chargeback.domain.usage.meters import Meter, Quantities
-from chargeback.domain.usage.states import LineState
+from chargeback.domain.usage.states import WITHOUT_COST, LineState
 
 RecordDocument = dict[str, Any]
 
@@ -69,6 +69,15 @@ class RecordPart(msgspec.Struct, frozen=True):
             if charge.cost:
                 known = EXACT.add(known, charge.cost)
         return known
+
+    @property
+    def without_cost(self) -> int:
+        """How many charges have a cost that is not known."""
+        found = 0
+        for charge in self.charges:
+            if charge.state in WITHOUT_COST:
+                found += 1
+        return found
 
 
 class UsageRecord(msgspec.Struct, frozen=True):

@@ -22,3 +22,7 @@ class LineState(StrEnum):
 
     # As for meters: Enum hashes in Python code, and each charge is counted by its state.
     __hash__ = str.__hash__
+
+
+WITHOUT_COST = (LineState.UNPRICED, LineState.UNSETTLED)
+"""The states of charges whose cost is not known: what was spent is more."""

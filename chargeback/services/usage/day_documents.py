@@ -62,9 +62,9 @@ class DayDocuments:
         # Documents of older versions of the product say neither how many records there are nor a fence of the hours.
         if "records" not in sums or {sums.get("fence"), hours.get("fence")} != {fence}:
             return None
-        if not scopes.is_empty and (
-            self.spend is None or (self.spend.fence, self.spend.scopes) != (fence, scopes.digest)
-        ):
+        if not scopes.is_empty and (self.spend is None or not self.spend.is_made_of(fence, scopes)):
+            return None
+        if self.spend is not None and self.spend.unknown is None:
             return None
         summary = sums_in_documents(day, sums, hours)
         return DaySums(summary, WatchedSums(scopes, self.spend)) if summary else None

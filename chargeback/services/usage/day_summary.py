@@ -16,6 +16,7 @@ from chargeback.domain.money.exact import EXACT, ZERO, to_text
 from chargeback.domain.rating.usage_record import Charge, UsageRecord
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.states import WITHOUT_COST
 from chargeback.services.ports.control import Document
 from chargeback.services.usage.hourly_costs import hourly_costs
 
@@ -28,15 +29,16 @@ THE_REST = "(others)"
 
 
 class _Sums:
-    """The sums for one name; `states` counts charges."""
+    """The sums for one name; `states` counts charges, and `unknown` by date those whose cost is not known."""
 
-    __slots__ = ("cost", "dates", "hours", "quantities", "states")
+    __slots__ = ("cost", "dates", "hours", "quantities", "states", "unknown")
 
     def __init__(self) -> None:
         self.cost = ZERO
         self.quantities: dict[Meter, int] = {}
         self.states: dict[str, int] = {}
         self.dates: dict[BookDate, Decimal] = {}
+        self.unknown: dict[BookDate, int] = {}
         self.hours = [ZERO] * 24
 
     def merge(self, other: "_Sums", sign: int = 1) -> None:
@@ -48,6 +50,8 @@ class _Sums:
             self.states[state] = self.states.get(state, 0) + sign * count
         for date, amount in other.dates.items():
             self.dates[date] = _add(self.dates.get(date, ZERO), amount, sign)
+        for date, count in other.unknown.items():
+            self.unknown[date] = self.unknown.get(date, 0) + sign * count
         self.hours = [_add(mine, its, sign) for mine, its in zip(self.hours, other.hours, strict=True)]
 
     @property
@@ -64,7 +68,8 @@ class _Sums:
 
     def with_dates(self) -> Document:
         dates = {date: to_text(cost) for date, cost in sorted(self.dates.items())}
-        return self.to_document() | {"dates": dates}
+        unknown = {date: count for date, count in sorted(self.unknown.items()) if count}
+        return self.to_document() | {"dates": dates} | ({"unknown": unknown} if unknown else {})
 
     def by_hour(self) -> list[str]:
         return [to_text(cost) for cost in self.hours]
@@ -99,6 +104,8 @@ class DaySummary:
                 cost, payer = part.cost, _sums_of(self.centres, part.cost_centre)
                 _add_charges(part.charges, cost, model, payer)
                 payer.dates[part.date] = EXACT.add(payer.dates.get(part.date, ZERO), cost)
+                if without_cost := part.without_cost:
+                    payer.unknown[part.date] = payer.unknown.get(part.date, 0) + without_cost
             for centre, hour, amount in hourly_costs(record):
                 hours = _sums_of(self.centres, centre).hours
                 hours[hour] = EXACT.add(hours[hour], amount)
@@ -126,7 +133,11 @@ class DaySummary:
         return found
 
     def to_document(self) -> dict[str, Any]:
-        """The sums; `states` counts charges by their state, `dates` are the dates of the books that the day touches."""
+        """The sums by cost centre and by model.
+
+        `states` counts charges by their state, `dates` are the dates of the books that the day touches, and `unknown`
+        says on which of these how many charges have no known cost.
+        """
         total = _Sums()
         for sums in self.models.values():
             total.merge(sums)
@@ -147,8 +158,10 @@ class DaySummary:
 
 
 def sums_in_documents(day: UtcDay, sums: Document, hours: Document) -> DaySummary | None:
-    """The sums that two documents of the same records say; None where they do not name every entry."""
+    """The sums that two documents of the same records say; None where they do not say everything of every entry."""
     if any(THE_REST in named for named in (sums["costCentres"], sums["models"], hours["costCentres"])):
+        return None
+    if any(lacks_unknown(each) for each in sums["costCentres"].values()):
         return None
     found = DaySummary(day)
     found.records = sums["records"]
@@ -160,12 +173,23 @@ def sums_in_documents(day: UtcDay, sums: Document, hours: Document) -> DaySummar
     return found
 
 
+def lacks_unknown(sums: Document) -> bool:
+    """Whether sums of a cost centre, by an older version, do not say on which date a cost is not known."""
+    return "unknown" not in sums and charges_without_cost(sums) > 0
+
+
+def charges_without_cost(sums: Document) -> int:
+    """How many charges of one name have a cost that is not known."""
+    return sum(sums.get("states", {}).get(state, 0) for state in WITHOUT_COST)
+
+
 def _from_document(document: Document) -> _Sums:
     found = _Sums()
     found.cost = Decimal(document["cost"])
     found.quantities = {Meter(meter): quantity for meter, quantity in document["quantities"].items()}
     found.states = dict(document["states"])
     found.dates = {date: Decimal(cost) for date, cost in document.get("dates", {}).items()}
+    found.unknown = dict(document.get("unknown", {}))
     return found
 
 

@@ -23,15 +23,18 @@ from chargeback.domain.money.exact import EXACT, ZERO, to_text
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.days import UtcDay
 from chargeback.log_line import log_line
-from chargeback.services.ports.books import BUDGETS, Books
+from chargeback.services.ports.books import BUDGETS, SUMS, Books
 from chargeback.services.ports.control import Document
 from chargeback.services.ports.counter import CountedSpend, Counter
 from chargeback.services.running.day_fence import fence_of_day
+from chargeback.services.usage.day_summary import charges_without_cost
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 1_800_000
-"""The store takes 2 MB a document. 2 000 cost centres on two dates of the books take 0.6 MB."""
+"""The store takes 2 MB a document. 2 000 cost centres on two dates of the books take 0.6 MB, and 0.8 MB if each has a
+cost that is not known.
+"""
 
 NOTHING_COUNTED = CountedSpend(None, {})
 
@@ -67,6 +70,8 @@ class DaySpend:
         currencies: those of the costs, ascending; costs of several have no sum that means anything.
         costs: by field of the spend (`domain.budgets.spend_fields`), exact.
         counted: see `Watch`.
+        unknown: by the same fields, the charges whose cost is not known (unpriced, unsettled): what was spent is more.
+            None where a document of an older version does not say it.
         token: that of the document that it was read from; None where there is none.
     """
 
@@ -75,7 +80,12 @@ class DaySpend:
     currencies: tuple[str, ...]
     costs: Mapping[str, Decimal]
     counted: CountedSpend
+    unknown: Mapping[str, int] | None = field(default_factory=dict)
     token: str | None = field(default=None, compare=False)
+
+    def is_made_of(self, fence: str, scopes: WatchedScopes) -> bool:
+        """Whether it was made from the records of a fence, for these scopes."""
+        return (self.fence, self.scopes) == (fence, scopes.digest)
 
 
 class WatchedSums:
@@ -85,15 +95,26 @@ class WatchedSums:
         self._scopes = scopes
         self.costs = dict(spend.costs) if spend else {}
         self.currencies = set(spend.currencies) if spend else set()
+        self.unknown = dict(spend.unknown or {}) if spend else {}
 
     def add(self, records: Sequence[UsageRecord]) -> None:
         """Add a page of records."""
         for record in records:
             for part in record.parts:
-                if (cost := part.cost) and (scopes := self._scopes.of(record.line, part.cost_centre)):
+                cost, without_cost = part.cost, part.without_cost
+                if not (cost or without_cost):
+                    continue
+                fields = spend_fields(part.date, self._scopes.of(record.line, part.cost_centre))
+                if cost and fields:
                     self.currencies.add(record.currency)
-                    for each in spend_fields(part.date, scopes):
+                    for each in fields:
                         self.costs[each] = EXACT.add(self.costs.get(each, ZERO), cost)
+                if without_cost:
+                    self._add_unknown(dict.fromkeys(fields, without_cost))
+
+    def _add_unknown(self, charges: Mapping[str, int], sign: int = 1) -> None:
+        for each, count in charges.items():
+            self.unknown[each] = self.unknown.get(each, 0) + sign * count
 
     def changed(self, replaced: "WatchedSums", written: "WatchedSums") -> "WatchedSums | None":
         """The sums after some of the records were replaced and others written; None where several currencies meet."""
@@ -102,13 +123,16 @@ class WatchedSums:
         for sums, combine in ((self, EXACT.add), (written, EXACT.add), (replaced, EXACT.subtract)):
             for each, amount in sums.costs.items():
                 found.costs[each] = combine(found.costs.get(each, ZERO), amount)
+        for sums, sign in ((self, 1), (written, 1), (replaced, -1)):
+            found._add_unknown(sums.unknown, sign)
         return found if len(found.currencies) <= 1 else None
 
     def spend(self, fence: str, counted: CountedSpend | None) -> DaySpend:
         """The sums of all that was added."""
         costs = {each: amount for each, amount in self.costs.items() if amount}
         currencies = tuple(sorted(self.currencies)) if costs else ()
-        return DaySpend(fence, self._scopes.digest, currencies, costs, counted or NOTHING_COUNTED)
+        unknown = {each: charges for each, charges in self.unknown.items() if charges}
+        return DaySpend(fence, self._scopes.digest, currencies, costs, counted or NOTHING_COUNTED, unknown)
 
 
 async def refresh_spend(books: Books, day: UtcDay, watch: Watch) -> DaySpend:
@@ -116,8 +140,11 @@ async def refresh_spend(books: Books, day: UtcDay, watch: Watch) -> DaySpend:
     while True:
         before = await read_spend(books, day)
         fence = await fence_of_day(books, day)
-        if before is not None and (before.fence, before.scopes) == (fence, watch.scopes.digest):
-            made = replace(before, counted=watch.counted or NOTHING_COUNTED)
+        unknown = None
+        if before is not None and before.is_made_of(fence, watch.scopes):
+            unknown = await _unknown_of(books, day, before)
+        if before is not None and unknown is not None:
+            made = replace(before, counted=watch.counted or NOTHING_COUNTED, unknown=unknown)
         else:
             sums = WatchedSums(watch.scopes)
             async for page in books.records(day):
@@ -154,8 +181,18 @@ async def read_spend(books: Books, day: UtcDay) -> DaySpend | None:
         tuple(document["currencies"]),
         {each: Decimal(cost) for each, cost in document["costs"].items()},
         CountedSpend(document["epoch"], document["counted"]),
+        document.get("unknown"),
         token,
     )
+
+
+async def _unknown_of(books: Books, day: UtcDay, spend: DaySpend) -> Mapping[str, int] | None:
+    """Which costs are unknown; where a document does not say it, none if the day's sums have none, else None."""
+    if spend.unknown is not None:
+        return spend.unknown
+    sums = await books.summary(day, SUMS)
+    is_of_same = sums is not None and sums[0].get("fence") == spend.fence
+    return {} if sums is not None and is_of_same and not charges_without_cost(sums[0]["total"]) else None
 
 
 async def put_spend(books: Books, day: UtcDay, spend: DaySpend, before: DaySpend | None) -> DaySpend:
@@ -202,4 +239,5 @@ def _to_document(day: UtcDay, spend: DaySpend) -> Document:
         "costs": {each: to_text(cost) for each, cost in sorted(spend.costs.items())},
         "epoch": spend.counted.epoch,
         "counted": spend.counted.picodollars,
+        "unknown": dict(sorted((spend.unknown or {}).items())),
     }

@@ -1,7 +1,8 @@
 """What a posting works out of a day's documents says what the records do, whatever happens meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -16,12 +17,12 @@ from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.ports.books import HOURS, Posting, View
+from chargeback.services.ports.books import BUDGETS, HOURS, Posting, View
 from chargeback.services.ports.control import Document
 from chargeback.services.running.day_fence import fence_of_day
 from chargeback.services.usage import post_shards
 from chargeback.services.usage.day_documents import no_sums
-from chargeback.services.usage.watched_spend import read_spend
+from chargeback.services.usage.watched_spend import DaySpend, read_spend
 from tests.support.budgets import limited
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
@@ -80,6 +81,15 @@ class TroubledBooks(MemoryBooks):
         return await super().records_of(day, line_ids)
 
 
+Spends = tuple[Mapping[str, Decimal], Mapping[str, int]]
+
+
+def spends(of: DaySpend | None) -> Spends:
+    """What a document says was spent, and which charges have no known cost."""
+    assert of is None or of.unknown is not None
+    return (of.costs, of.unknown or {}) if of else ({}, {})
+
+
 def product() -> ProductInMemory:
     """A product in Auckland (UTC+13), where a million tokens of input cost a dollar and those of output nothing yet."""
     made = in_memory(
@@ -107,17 +117,17 @@ def used(user: int, hour: int, kind: str = "recorded", output: int = 0, call: st
     )
 
 
-async def made_again(of: ProductInMemory) -> tuple[Document, Document, dict[str, Any]]:
+async def made_again(of: ProductInMemory) -> tuple[Document, Document, Spends]:
     """What the documents have to say: the sums of the records."""
     sums = no_sums(DAY, of.catalogues.settled_by.watched)
     async for page in MemoryBooks.records(of.books, DAY):
         sums.add(page)
     fence = {"fence": await fence_of_day(of.books, DAY)}
     hours = sums.summary.hours_to_document() | fence
-    return sums.summary.to_document() | fence, hours, dict(sums.watched.spend("", None).costs)
+    return sums.summary.to_document() | fence, hours, spends(sums.watched.spend("", None))
 
 
-async def stored(of: ProductInMemory) -> tuple[Document, Document, dict[str, Any]] | None:
+async def stored(of: ProductInMemory) -> tuple[Document, Document, Spends] | None:
     """What the documents say; None where they say that they are not of the present records."""
     sums, hours = await of.books.summary(DAY), await of.books.summary(DAY, HOURS)
     if sums is None or sums[0]["fence"] != await fence_of_day(of.books, DAY):
@@ -125,7 +135,7 @@ async def stored(of: ProductInMemory) -> tuple[Document, Document, dict[str, Any
     spend = await read_spend(of.books, DAY)
     assert hours is not None
     assert spend is not None or not sums[0]["records"]
-    return sums[0], hours[0], dict(spend.costs) if spend else {}
+    return sums[0], hours[0], spends(spend)
 
 
 async def test_a_posting_reads_no_more_of_a_day_than_what_it_replaces() -> None:
@@ -172,6 +182,33 @@ async def test_documents_of_an_older_version_are_made_again() -> None:
     await of.poster.post(NOW)
 
     assert await stored(of) == await made_again(of)
+
+
+async def without_unknown(of: ProductInMemory) -> None:
+    """The documents as version 0.1 wrote them."""
+    for view in ("summary", BUDGETS):
+        known = await of.books.summary(DAY, view)
+        assert known is not None
+        for each in (known[0], *known[0].get("costCentres", {}).values()):
+            each.pop("unknown", None)
+        await of.books.put_summary(DAY, *known, view)
+
+
+async def test_documents_of_a_version_that_does_not_say_which_costs_are_unknown_are_made_again() -> None:
+    of = product()
+    await of.ingest.ingest([used(user, 9, output=user) for user in range(5)], NOW)
+    await of.poster.post(NOW)
+    before = await stored(of)
+    await without_unknown(of)
+
+    await of.ingest.ingest([used(1, 10), used(2, 10, "pending")], NOW)
+    await of.poster.post(NOW)
+
+    found = await stored(of)
+    assert found == await made_again(of)
+    assert before is not None
+    assert found is not None
+    assert (before[2][1][f"{DAY}|all"], found[2][1][f"{DAY}|all"]) == (4, 5)
 
 
 async def test_the_audit_says_that_documents_were_wrong_and_makes_them_again(caplog: pytest.LogCaptureFixture) -> None:

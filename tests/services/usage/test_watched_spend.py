@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 
 from chargeback.adapters.memory.stores import MemoryBooks
@@ -63,6 +65,84 @@ async def test_a_posting_says_what_each_scope_spent_by_date_and_what_was_counted
     }
     assert found.counted.picodollars == {field: cost * 10**12 for field, cost in found.costs.items()}
     assert (found.counted.epoch, found.currencies) == (await day.counter.epoch(DAY), ("USD",))
+
+
+async def test_a_posting_says_on_which_date_each_scope_has_costs_that_are_not_known(day: ProductInMemory) -> None:
+    """Output has no price."""
+    mixed = tokens(1_000_000, 5)
+    await day.ingest.ingest([used(usage=mixed), used(11), used(11, subscriptionId="support", type="pending")], NOW)
+
+    await day.poster.post(NOW)
+
+    found = await read_spend(day.books, DAY)
+    assert found is not None
+    assert found.costs[f"{DAY}|all"] == 1
+    assert found.unknown == {
+        f"{DAY}|subscription:search": 1,
+        f"{DAY}|cost-centre:unallocated": 1,
+        f"{DAY}|all": 1,
+        f"{TOMORROW}|cost-centre:unallocated": 1,
+        f"{TOMORROW}|all": 1,
+    }
+
+
+async def test_costs_are_known_again_once_their_calls_are_settled(day: ProductInMemory) -> None:
+    await day.ingest.ingest([used(), used(id="s", type="pending")], NOW)
+    await day.poster.post(NOW)
+    before = await read_spend(day.books, DAY)
+
+    await day.ingest.ingest([used(id="s/settled", type="settled")], NOW)
+    await day.poster.post(NOW)
+
+    after = await read_spend(day.books, DAY)
+    assert before is not None
+    assert after is not None
+    assert (before.unknown, after.unknown) == (dict.fromkeys(after.costs, 1), {})
+
+
+@pytest.mark.parametrize(("completion", "reads"), [(0, 0), (5, 1)])
+async def test_a_document_by_version_0_1_is_made_again_where_the_day_has_costs_that_are_not_known(
+    day: ProductInMemory, monkeypatch: pytest.MonkeyPatch, completion: int, reads: int
+) -> None:
+    await day.ingest.ingest([used(usage=tokens(1_000_000, completion))], NOW)
+    await day.poster.post(NOW)
+    expected = await read_spend(day.books, DAY)
+    known = await day.books.summary(DAY, BUDGETS)
+    assert known is not None
+    older = {name: value for name, value in known[0].items() if name != "unknown"}
+    await day.books.put_summary(DAY, older, known[1], BUDGETS)
+    before, read, records = await read_spend(day.books, DAY), list[str](), day.books.records
+
+    def noted(of: str) -> Any:
+        read.append(of)
+        return records(of)
+
+    monkeypatch.setattr(day.books, "records", noted)
+    for _ in range(2):
+        await refresh_spend(day.books, DAY, Watch(limited(*SCOPES).watched))
+
+    assert before is not None
+    assert before.unknown is None
+    assert await read_spend(day.books, DAY) == expected
+    assert len(read) == reads
+
+
+async def test_two_thousand_cost_centres_without_a_price_fit_a_document() -> None:
+    dates = (DAY, TOMORROW)
+    spent = [
+        Spent(DAY, {9: "123.456789"}, centre=centre, user=f"{kind}-{date}", date=date, is_priced=kind == "priced")
+        for centre in (f"company/division-{n % 20:02}/team-{n:04}" for n in range(2_000))
+        for date in dates
+        for kind in ("priced", "unpriced")
+    ]
+    books = await books_of(spent)
+
+    await refresh_spend(books, DAY, Watch(limited("cost-centre:company").watched))
+
+    known = await books.summary(DAY, BUDGETS)
+    assert known is not None
+    assert (len(known[0]["costs"]), len(known[0]["unknown"])) == (4_000, 4_000)
+    assert len(msgspec.json.encode(known[0])) < 600_000
 
 
 async def test_without_budgets_a_posting_says_nothing_of_them(day: ProductInMemory) -> None:
