@@ -107,7 +107,7 @@ class Budgeting(Alerting):
         """Explains how the figures of budgets come about."""
         from chargeback.services.budgets.explain_budget import BudgetExplainer
 
-        return BudgetExplainer(self.catalogues, self.budget_spend, self.budget_overrides, self.budget_states.forecasts)
+        return BudgetExplainer(self.catalogues, self.budget_spend, self.budget_overrides, self.budget_states)
 
     @cached_property
     def asked_replays(self) -> "AskedReplays":

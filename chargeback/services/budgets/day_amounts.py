@@ -4,7 +4,7 @@ A day's document says what the counter had spent before it was posted; what it h
 epoch the counter has lost the day, and then the larger of the two is the least that was spent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -30,11 +30,14 @@ class DayAmounts:
         known: billed usage.
         estimated: calls whose usage is not known yet.
         currencies: those of both; several have no sum that means anything.
+        unknown: the scopes of which not every cost is known: charges that are unpriced or unsettled, or calls that are
+            estimated.
     """
 
     known: Amounts = field(default_factory=dict)
     estimated: Amounts = field(default_factory=dict)
     currencies: frozenset[str] = frozenset()
+    unknown: dict[date, set[Scope]] = field(default_factory=dict)
 
 
 def day_amounts(posted: DaySpend, counted: CountedSpend, currency: str, watched: WatchedScopes) -> DayAmounts:
@@ -55,7 +58,8 @@ def day_amounts(posted: DaySpend, counted: CountedSpend, currency: str, watched:
     currencies = frozenset(posted.currencies)
     if counted.picodollars:
         currencies |= {currency}
-    return DayAmounts(_by_date(costs, watched), _by_date(estimates, watched), currencies)
+    unknown = _scopes_by_date([*(posted.unknown or ()), *estimates], watched)
+    return DayAmounts(_by_date(costs, watched), _by_date(estimates, watched), currencies, unknown)
 
 
 def from_picodollars(picodollars: int) -> Decimal:
@@ -72,4 +76,12 @@ def _by_date(amounts: Mapping[str, Decimal], watched: WatchedScopes) -> Amounts:
         of_date = found.setdefault(date.fromisoformat(known.date), {})
         for scope in watched.above(known.scope):
             of_date[scope] = EXACT.add(of_date.get(scope, ZERO), amount)
+    return found
+
+
+def _scopes_by_date(names: Iterable[str], watched: WatchedScopes) -> dict[date, set[Scope]]:
+    found: dict[date, set[Scope]] = {}
+    for name in names:
+        if known := read_spend_field(name):
+            found.setdefault(date.fromisoformat(known.date), set()).update(watched.above(known.scope))
     return found

@@ -6,7 +6,7 @@ The state is derived from the very amounts that are shown, so they add up.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from chargeback.domain.budgets.budget import Budget, Measure, Step
@@ -27,9 +27,9 @@ from chargeback.domain.outlook.forecast import Estimate
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import month_of
-from chargeback.services.budgets.forecasts import HISTORY_DAYS, Forecasts, is_forecast
+from chargeback.services.budgets.forecasts import is_forecast
 from chargeback.services.budgets.spend import BudgetSpend, SpendOfDay
-from chargeback.services.budgets.states import Overrides, books_clock, expected_of
+from chargeback.services.budgets.states import BudgetStates, Overrides, books_clock, expected_of
 from chargeback.services.ports.control import Catalogues
 
 
@@ -103,24 +103,22 @@ class ExplainedBudget:
 class BudgetExplainer:
     """Explains one budget at a time, from the very days and models that its state is derived from."""
 
-    def __init__(self, catalogues: Catalogues, spend: BudgetSpend, overrides: Overrides, forecasts: Forecasts) -> None:
+    def __init__(self, catalogues: Catalogues, spend: BudgetSpend, overrides: Overrides, states: BudgetStates) -> None:
         self._catalogues = catalogues
         self._spend = spend
         self._overrides = overrides
-        self._forecasts = forecasts
+        self._states = states
 
     async def explain(self, budget: Budget, now: datetime) -> ExplainedBudget:
         """How a budget stands now. Raises `InvalidConfig` where its spend is in a currency that no rate leads from."""
         catalogue, terms = await self._catalogues.current(), await self._catalogues.terms()
         clock = books_clock(catalogue.calendar, now)
         first = first_date(budget, clock)
-        if is_forecast(budget):
-            first = min(first, clock.today - timedelta(days=HISTORY_DAYS))
         dates = await self._dates(budget, terms, clock, first, catalogue.currency)
         spend = {day: each.spend for day, each in dates.items()}
         overrides = await self._overrides.all()
-        forecast = [(budget, spend)] if is_forecast(budget) else []
-        forecasts = await self._forecasts.of(forecast, clock, seconds=math.inf)
+        forecast = [budget] if is_forecast(budget) else []
+        forecasts = await self._states.forecast(forecast, now, seconds=math.inf)
         state = state_of(budget, clock, spend, overrides, expected_of(forecasts, budget))
         past = past_windows(budget, clock, spend, overrides)
         return ExplainedBudget(

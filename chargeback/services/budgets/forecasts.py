@@ -1,7 +1,8 @@
 """Forecasts how much each budget's window will end with, by the same models of daily spend as every other forecast.
 
 Only budgets with a step on the forecast are forecast. A model rests on whole days, so it is made once for each date of
-the books, in a thread; an evaluation waits for models no longer than a moment, and further ones follow with the next.
+the books and again where one of these days comes to something else, in a thread. An evaluation waits for models no
+longer than a moment, and further ones follow with the next.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chargeback.domain.budgets.budget import Budget, Measure
@@ -17,13 +19,10 @@ from chargeback.domain.budgets.state import BooksClock, Spend, begun_on
 from chargeback.domain.budgets.windows import window_of
 from chargeback.domain.money.exact import EXACT, ZERO, total
 from chargeback.domain.outlook.forecast import Estimate
-from chargeback.services.forecasting.spend_history import WEEKS
+from chargeback.services.forecasting.spend_history import HISTORY_DAYS
 
 if TYPE_CHECKING:
     from chargeback.services.forecasting.coming_spend import ComingSpend, Dates
-
-HISTORY_DAYS = 7 * WEEKS
-"""How far back a pattern is looked for."""
 
 SECONDS_A_TIME = 2.0
 """How long one evaluation works on models; with a day of 24 hours there is time for all."""
@@ -33,16 +32,35 @@ _DAY = timedelta(days=1)
 SpendOfDates = Mapping[date, Spend]
 
 
+@dataclass(frozen=True, slots=True)
+class ForecastBasis:
+    """What a budget is forecast from.
+
+    Attributes:
+        spend: what its scope spent, by date.
+        whole: the days that are over (`spend_history.whole_days`), at the exchange rate of the month under way, because
+            the coming days are charged at that.
+    """
+
+    budget: Budget
+    spend: SpendOfDates
+    whole: Sequence[Decimal | None]
+
+
 @dataclass(slots=True)
 class _Known:
     """The model of a budget on a date, with the latest forecast that was made with it.
 
     Attributes:
+        today: the date.
+        whole: the days that it rests on.
         coming: None where less than a week of whole days is known.
         spent: before today and today; `estimate` was made of it.
     """
 
     budget: Budget
+    today: date
+    whole: Sequence[Decimal | None]
     coming: "ComingSpend | None"
     spent: tuple[Decimal, Decimal] | None = None
     estimate: Estimate | None = None
@@ -58,7 +76,7 @@ class Forecasts:
 
     async def of(
         self,
-        budgets: Sequence[tuple[Budget, SpendOfDates]],
+        budgets: Sequence[ForecastBasis],
         clock: BooksClock,
         *,
         seconds: float | None = None,
@@ -69,34 +87,45 @@ class Forecasts:
         `seconds`: how long to work on models, if that is not as long as usual; at least one is made.
         `makes_models`: whether any is made; else only what is known is told.
         """
-        new = [each for each in budgets if not self.has_model(each[0], clock)]
-        if new and makes_models:
-            await asyncio.to_thread(self._model, new, clock.today, self._seconds if seconds is None else seconds)
+        due = [each for each in budgets if not self.has_model(each, clock)]
+        if due and makes_models:
+            due.sort(key=lambda each: self._of(each, clock) is not None)  # those first that have none at all
+            await asyncio.to_thread(self._model, due, clock.today, self._seconds if seconds is None else seconds)
         found: dict[str, Estimate] = {}
-        for budget, spend in budgets:
-            known = self._known.get(budget.id)
-            if known is not None and known.budget == budget and known.coming is not None:
-                found[budget.id] = _estimate(known, known.coming, spend, clock)
+        for each in budgets:
+            known = self._of(each, clock)
+            if known is not None and known.coming is not None:
+                found[each.budget.id] = _estimate(known, known.coming, each.spend, clock)
         return found
 
-    def has_model(self, budget: Budget, clock: BooksClock) -> bool:
-        """Whether it is known how the spend of a budget goes on, or that nobody can tell."""
-        if self._today != clock.today:
-            self._today, self._known = clock.today, {}
-        known = self._known.get(budget.id)
-        return known is not None and known.budget == budget
+    def has_model(self, basis: ForecastBasis, clock: BooksClock) -> bool:
+        """Whether it is known how the spend of a budget goes on after these days, or that nobody can tell."""
+        known = self._of(basis, clock)
+        return known is not None and known.whole == basis.whole
 
-    def used_up(self, budget: Budget, spend: SpendOfDates, limit: Decimal, clock: BooksClock) -> "Dates":
+    def used_up(self, basis: ForecastBasis, limit: Decimal, clock: BooksClock) -> "Dates":
         """In how many days the limit of a budget is used up; nothing where no model says so."""
-        known = self._known.get(budget.id)
+        known = self._of(basis, clock)
         if known is None or known.coming is None:
             return None, None, None
-        return known.coming.reach(*_before_and_today(budget, spend, clock), limit)
+        return known.coming.reach(*_before_and_today(basis.budget, basis.spend, clock), limit)
 
-    def _model(self, budgets: Sequence[tuple[Budget, SpendOfDates]], today: date, seconds: float) -> None:
+    def _of(self, basis: ForecastBasis, clock: BooksClock) -> _Known | None:
+        """The model of a budget for this date; one that rests on other days serves until the next one is made."""
+        if self._today != clock.today:
+            self._today, self._known = clock.today, {}
+        known = self._known.get(basis.budget.id)
+        return known if known is not None and (known.budget, known.today) == (basis.budget, clock.today) else None
+
+    def _model(self, budgets: Sequence[ForecastBasis], today: date, seconds: float) -> None:
+        # With the statistics library: seconds, for those who forecast alone.
+        from chargeback.services.forecasting.coming_spend import coming_spend
+
         until = time.monotonic() + seconds
-        for budget, spend in budgets:
-            self._known[budget.id] = _Known(budget, _coming(spend, budget, today))
+        for each in budgets:
+            dates = (window_of(each.budget.every, today).after - today).days
+            _, coming = coming_spend(each.whole, today, dates)
+            self._known[each.budget.id] = _Known(each.budget, today, each.whole, coming)
             if time.monotonic() >= until:
                 return
 
@@ -106,18 +135,10 @@ def is_forecast(budget: Budget) -> bool:
     return any(step.of is Measure.FORECAST for step in budget.steps)
 
 
-def _coming(spend: SpendOfDates, budget: Budget, today: date) -> "ComingSpend | None":
-    """The spend of the coming days; None where less than a week of whole days is known."""
-    # With the statistics library: seconds, for those who forecast alone.
-    from chargeback.services.forecasting.coming_spend import ComingSpend
-    from chargeback.services.forecasting.spend_models import paths_of
-
-    first = min((day for day, spent in spend.items() if spent.known), default=today)
-    days = min((today - first).days, HISTORY_DAYS)
-    past = [spend.get(today - number * _DAY, Spend()).known for number in range(days, 0, -1)]
-    weekday = (today - days * _DAY).weekday()
-    _, paths = paths_of([float(cost) for cost in past], weekday, (window_of(budget.every, today).after - today).days)
-    return None if paths is None else ComingSpend.of(paths)
+@lru_cache(maxsize=128)
+def history_dates(today: date) -> tuple[date, ...]:
+    """The dates that a forecast of today looks back to, ascending."""
+    return tuple(today - number * _DAY for number in range(HISTORY_DAYS, 0, -1))
 
 
 def _estimate(known: _Known, coming: "ComingSpend", spend: SpendOfDates, clock: BooksClock) -> Estimate:
@@ -131,7 +152,7 @@ def _estimate(known: _Known, coming: "ComingSpend", spend: SpendOfDates, clock: 
 
 
 def _before_and_today(budget: Budget, spend: SpendOfDates, clock: BooksClock) -> tuple[Decimal, Decimal]:
-    """What is spent of the window before the date under way, and on it."""
+    """What is spent of the window before the date under way, and on it, with estimates: what the limit is of."""
     first = max(window_of(budget.every, clock.today).first, begun_on(budget, clock))
-    before = total(spent.known for day, spent in spend.items() if first <= day < clock.today)
+    before = total(spent.total for day, spent in spend.items() if first <= day < clock.today)
     return before, spend.get(clock.today, Spend()).total

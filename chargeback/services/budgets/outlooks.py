@@ -5,14 +5,15 @@ A model takes a tenth of a second, so whoever asks about many budgets gets what 
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from chargeback.domain.budgets.budget import Budget
-from chargeback.domain.budgets.state import BooksClock, BudgetState, Spend, date_reached
+from chargeback.domain.budgets.state import BooksClock, BudgetState, date_reached
 from chargeback.domain.outlook.forecast import Estimate
 from chargeback.log_line import log_line
+from chargeback.services.budgets.forecasts import ForecastBasis
 from chargeback.services.budgets.nudges import Nudges
 from chargeback.services.budgets.states import BudgetStates
 
@@ -52,17 +53,19 @@ class BudgetOutlooks:
     async def find(self, states: Sequence[BudgetState], now: datetime, *, wait: bool) -> dict[str, WindowOutlook]:
         """Budget → its outlook. `wait`: for every model; else budgets are left out whose model is made now."""
         budgets = [each.budget for each in states]
-        clock, spend = await self._states.with_history(budgets, now)
-        told = [(each, spend[each.id]) for each in budgets if each.id in spend]
+        clock, bases = await self._states.with_history(budgets, now)
         forecasts = self._states.forecasts
-        estimates = await forecasts.of(told, clock, seconds=math.inf, makes_models=wait)
+        estimates = await forecasts.of(list(bases.values()), clock, seconds=math.inf, makes_models=wait)
         found: dict[str, WindowOutlook] = {}
         for state in states:
             budget = state.budget
-            if budget.id in spend and not forecasts.has_model(budget, clock):
+            basis = bases.get(budget.id)
+            if basis is None:
+                found[budget.id] = WindowOutlook(None)
+            elif forecasts.has_model(basis, clock):
+                found[budget.id] = self._outlook(state, basis, estimates.get(budget.id), clock)
+            else:
                 self._wanted[budget.id] = budget
-                continue
-            found[budget.id] = self._outlook(state, spend.get(budget.id, {}), estimates.get(budget.id), clock)
         if self._wanted:
             self._beside.nudge()
         return found
@@ -76,11 +79,11 @@ class BudgetOutlooks:
         await self._beside.stop()
 
     def _outlook(
-        self, state: BudgetState, spend: Mapping[date, Spend], estimate: Estimate | None, clock: BooksClock
+        self, state: BudgetState, basis: ForecastBasis, estimate: Estimate | None, clock: BooksClock
     ) -> WindowOutlook:
-        if reached := date_reached(state, spend, state.limit, clock):
+        if reached := date_reached(state, basis.spend, state.limit, clock):
             return WindowOutlook(estimate, reached)
-        days = self._states.forecasts.used_up(state.budget, spend, state.limit, clock)
+        days = self._states.forecasts.used_up(basis, state.limit, clock)
         return WindowOutlook(
             estimate, None, *(None if each is None else clock.today + timedelta(days=each) for each in days)
         )

@@ -19,8 +19,9 @@ from chargeback.domain.time.days import BookDate, UtcDay, start_of, utc_day
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import Month, dates_of, month_of
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.budgets.forecasts import HISTORY_DAYS, Forecasts, is_forecast
+from chargeback.services.budgets.forecasts import ForecastBasis, Forecasts, history_dates, is_forecast
 from chargeback.services.budgets.states import books_clock, expected_of
+from chargeback.services.forecasting.spend_history import whole_days
 from chargeback.services.ports.counter import CountedLine
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.running.progress import Progress, ignore_progress
@@ -106,7 +107,7 @@ class BudgetReplayer:
                 continue
             record = rate(day, counted.line, {hour: quantities}, self._in_force)
             calls = quantities.get(Meter.REQUESTS, 0)
-            is_known = all(charge.cost is not None for charge in record.charges)
+            is_known = not any(part.without_cost for part in record.parts)
             of_line = HourUsed(record.cost, calls, 0 if is_known else calls)
             for scope in {above for each in scopes for above in watched.above(each)}:
                 used.setdefault(scope, {}).setdefault(start_of(day) + hour * _HOUR, HourUsed()).add(of_line)
@@ -121,12 +122,15 @@ class _BudgetMonth:
         self._in_force = in_force
         self._terms = terms
         self._forecasts = Forecasts(seconds=math.inf) if is_forecast(replay.budget) else None
+        self._used: dict[date, HourUsed] = {}
+        """What was used so far on each date, in the currency of the rate card."""
 
     async def take(self, used: HourlyUse, read: Window) -> None:
         """Take what was used in the hours of a day."""
         for hour, each in sorted(used.get(self.replay.budget.scope, {}).items()):
             clock = books_clock(self._in_force.current.calendar, hour)
             if clock.today in read:
+                self._used.setdefault(clock.today, HourUsed()).add(each)
                 converted = self._converted(each, clock.today)
                 self.replay.add(clock.today, converted)
                 if clock.today >= self._first:
@@ -135,7 +139,10 @@ class _BudgetMonth:
     async def _expected(self, clock: BooksClock) -> Decimal | None:
         if self._forecasts is None:
             return None
-        found = await self._forecasts.of([(self.replay.budget, self.replay.spend)], clock)
+        costs = {day: self._converted(used, clock.today).cost for day, used in self._used.items()}
+        unknown = {day for day, used in self._used.items() if used.unknown}
+        whole = whole_days(history_dates(clock.today), costs, unknown)
+        found = await self._forecasts.of([ForecastBasis(self.replay.budget, self.replay.spend, whole)], clock)
         return expected_of(found, self.replay.budget)
 
     def _converted(self, used: HourUsed, day: date) -> HourUsed:
@@ -155,5 +162,5 @@ def _dates_read(budgets: Sequence[Budget], period: Month) -> Window:
     first, last = (date.fromisoformat(dates_of(period)[index]) for index in (0, -1))
     needed = [_first_date(each, period) for each in budgets]
     if any(map(is_forecast, budgets)):
-        needed.append(first - timedelta(days=HISTORY_DAYS))
+        needed.append(history_dates(first)[0])
     return Window(min([first, *needed]), last + _DAY)

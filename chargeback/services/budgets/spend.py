@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from chargeback.domain.budgets.budget import Scope
@@ -45,10 +45,12 @@ class SpendByDate:
     Attributes:
         by_scope: by date of the books, in the currency of that date; a cost centre with everything below it.
         currencies: by date; several on one date have no sum that means anything.
+        unknown: the dates of each scope on which not every cost is known: what was spent is more.
     """
 
     by_scope: Mapping[Scope, Mapping[date, Spend]]
     currencies: Mapping[date, frozenset[str]]
+    unknown: Mapping[Scope, frozenset[date]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +211,16 @@ class BudgetSpend:
 
 def _together(days: Iterable[DayAmounts], first: date, past: SpendByDate) -> SpendByDate:
     by_scope = {scope: dict(by_date) for scope, by_date in past.by_scope.items()}
-    currencies = dict(past.currencies)
+    currencies, unknown = dict(past.currencies), dict(past.unknown)
     for day in days:
         for of in sorted(day.known.keys() | day.estimated.keys()):
             if of >= first:
                 currencies[of] = currencies.get(of, frozenset()) | day.currencies
                 _add_date(by_scope, of, day)
-    return SpendByDate(by_scope, currencies)
+        for of, scopes in day.unknown.items():
+            if of >= first:
+                unknown |= {scope: unknown.get(scope, frozenset()) | {of} for scope in scopes}
+    return SpendByDate(by_scope, currencies, unknown)
 
 
 def _add_date(by_scope: dict[Scope, dict[date, Spend]], of: date, day: DayAmounts) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol
@@ -16,9 +16,10 @@ from chargeback.domain.outlook.forecast import Estimate
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate
-from chargeback.domain.time.months import month_of
-from chargeback.services.budgets.forecasts import HISTORY_DAYS, Forecasts, is_forecast
+from chargeback.domain.time.months import Month, month_of
+from chargeback.services.budgets.forecasts import ForecastBasis, Forecasts, history_dates, is_forecast
 from chargeback.services.budgets.spend import BudgetSpend, SpendByDate
+from chargeback.services.forecasting.spend_history import whole_days
 from chargeback.services.ports.control import Catalogues
 
 
@@ -81,7 +82,8 @@ class BudgetStates:
             except InvalidConfig as error:
                 unknown[budget.id] = str(error)
         known = [budget for budget in budgets if budget.id in converted]
-        forecasts = await self.forecasts.of([(each, converted[each.id]) for each in known if is_forecast(each)], clock)
+        bases = [_basis(each, converted[each.id], spend, terms, clock) for each in known if is_forecast(each)]
+        forecasts = await self.forecasts.of(bases, clock)
         by_budget: dict[str, list[Override]] = {}
         for override in overrides:
             by_budget.setdefault(override.budget, []).append(override)
@@ -99,24 +101,23 @@ class BudgetStates:
         Budgets without a forecast yet are left out, and so are those of which nobody can say how they stand.
         `seconds`: see `Forecasts.of`.
         """
-        clock, spend = await self.with_history(budgets, now)
-        return await self.forecasts.of(
-            [(each, spend[each.id]) for each in budgets if each.id in spend], clock, seconds=seconds
-        )
+        clock, bases = await self.with_history(budgets, now)
+        return await self.forecasts.of(list(bases.values()), clock, seconds=seconds)
 
     async def with_history(
         self, budgets: Sequence[Budget], now: datetime
-    ) -> tuple[BooksClock, dict[str, Mapping[date, Spend]]]:
-        """Budget → its spend by date, as far back as a forecast looks; those that nobody can tell are left out."""
+    ) -> tuple[BooksClock, dict[str, ForecastBasis]]:
+        """Budget → what it is forecast from; those of which nobody can say how they stand are left out."""
         catalogue, terms = await self._catalogues.current(), await self._catalogues.terms()
         clock = books_clock(catalogue.calendar, now)
-        first = min([clock.today - timedelta(days=HISTORY_DAYS), *(first_date(each, clock) for each in budgets)])
+        first = min([history_dates(clock.today)[0], *(first_date(each, clock) for each in budgets)])
         spend = await self._spend.by_date(terms.watched, BookDate(first.isoformat()), now, catalogue.currency)
-        converted: dict[str, Mapping[date, Spend]] = {}
+        found: dict[str, ForecastBasis] = {}
         for budget in budgets:
             with suppress(InvalidConfig):
-                converted[budget.id] = _in_currency_of(budget, spend, terms)
-        return clock, converted
+                converted = _in_currency_of(budget, spend, terms)
+                found[budget.id] = _basis(budget, converted, spend, terms, clock)
+        return clock, found
 
 
 def expected_of(forecasts: Mapping[str, Estimate], budget: Budget) -> Decimal | None:
@@ -137,14 +138,23 @@ def books_clock(calendar: Calendar, now: datetime) -> BooksClock:
 
 def _first(budgets: Iterable[Budget], clock: BooksClock) -> date:
     """The first date that decides anything about any of the budgets."""
-    history = clock.today - timedelta(days=HISTORY_DAYS)
+    history = history_dates(clock.today)[0]
     return min(
         min(first_date(each, clock), history) if is_forecast(each) else first_date(each, clock) for each in budgets
     )
 
 
-def _in_currency_of(budget: Budget, spend: SpendByDate, terms: Terms) -> Mapping[date, Spend]:
-    """What the scope of a budget spent, in the budget's currency, at the exchange rates of each month.
+def _basis(
+    budget: Budget, converted: Mapping[date, Spend], spend: SpendByDate, terms: Terms, clock: BooksClock
+) -> ForecastBasis:
+    at_today = _in_currency_of(budget, spend, terms, _month_of(clock.today))
+    known = {day: each.known for day, each in at_today.items()}
+    unknown = spend.unknown.get(budget.scope, frozenset())
+    return ForecastBasis(budget, converted, whole_days(history_dates(clock.today), known, unknown))
+
+
+def _in_currency_of(budget: Budget, spend: SpendByDate, terms: Terms, at: Month | None = None) -> Mapping[date, Spend]:
+    """What the scope of a budget spent, in the budget's currency, at the rates of a month or else of each one's own.
 
     Raises `InvalidConfig` where no rate leads there, or where a date has costs in several currencies.
     """
@@ -152,12 +162,24 @@ def _in_currency_of(budget: Budget, spend: SpendByDate, terms: Terms) -> Mapping
     own = frozenset({budget.currency})
     if all(spend.currencies[day] == own for day in found):
         return found
-    return {day: _converted(spent, spend.currencies[day], day, budget, terms) for day, spent in found.items()}
+    return {
+        day: _converted(spent, _only_currency(spend, day), at or _month_of(day), budget, terms)
+        for day, spent in found.items()
+    }
 
 
-def _converted(spent: Spend, currencies: frozenset[str], day: date, budget: Budget, terms: Terms) -> Spend:
+def _only_currency(spend: SpendByDate, day: date) -> str:
+    currencies = spend.currencies[day]
     if len(currencies) > 1:
         raise InvalidConfig([f"the costs of {day} are in {' and '.join(sorted(currencies))}, which have no sum"])
     (currency,) = currencies
-    rate = terms.rate_for(month_of(BookDate(day.isoformat())), currency, budget.currency).rate
+    return currency
+
+
+def _converted(spent: Spend, currency: str, month: Month, budget: Budget, terms: Terms) -> Spend:
+    rate = terms.rate_for(month, currency, budget.currency).rate
     return Spend(EXACT.multiply(spent.known, rate), EXACT.multiply(spent.estimated, rate))
+
+
+def _month_of(day: date) -> Month:
+    return month_of(BookDate(day.isoformat()))

@@ -16,7 +16,7 @@ from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate, shifted, utc_namesake
 from chargeback.services.forecasting.explain_anomalies import explain
 from chargeback.services.forecasting.hourly_spend import read_hours
-from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint, read_history
+from chargeback.services.forecasting.spend_history import HISTORY_DAYS, History, Into, Viewpoint, read_history
 from chargeback.services.running.progress import Progress, ignore_progress
 from chargeback.services.settled.settled_days import SettledDays
 
@@ -90,7 +90,7 @@ async def anomalies(
     `below`: only this cost centre and what is below it.
     """
     wanted = sensitivity or Sensitivity()
-    history = await read_history(days.books, shifted(first, -7 * WEEKS), last)
+    history = await read_history(days.books, shifted(first, -HISTORY_DAYS), last)
 
     since = max(first, shifted(last, 1 - HOURLY_DAYS))
     hours = await read_hours(days.books, utc_namesake(since), utc_namesake(last))

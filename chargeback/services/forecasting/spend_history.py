@@ -1,10 +1,11 @@
 """Reads the exact spend of each cost centre on each date of the books, from the summaries of the days."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TypeVar
 
 from chargeback.domain.cost_centres.tree import is_within
 from chargeback.domain.errors import InvalidConfig
@@ -12,17 +13,28 @@ from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import BookDate, days_between, shifted, utc_namesake
 from chargeback.domain.time.months import Month, dates_of, month_of
-from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Document
 from chargeback.services.running.together import together
+from chargeback.services.usage.day_summary import charges_without_cost, lacks_unknown
 
-_WITHOUT_COST = (LineState.UNPRICED, LineState.UNSETTLED)
-
-WEEKS = 10
+HISTORY_DAYS = 70
 """How far back a pattern is looked for: older habits say little about the coming weeks."""
 
 _READ_AT_ONCE = 8
+
+_Date = TypeVar("_Date")
+
+
+def whole_days(
+    dates: Sequence[_Date], spent: Mapping[_Date, Decimal], unknown: Container[_Date]
+) -> list[Decimal | None]:
+    """What forecasts rest on: the spend of these dates, which are over, from the first one with any on.
+
+    A date without any is zero. One of which not every cost is known is None: nobody can tell what it came to.
+    """
+    first = next((number for number, day in enumerate(dates) if spent.get(day)), len(dates))
+    return [None if day in unknown else spent.get(day, ZERO) for day in dates[first:]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,8 @@ class CentreSpend:
         by_date: date of the books → exact cost; dates on which nothing was spent may be absent.
         currencies: the costs'; with more than one, or one made of several, their sum means nothing.
         unknown: date of the books → charges whose cost is not known (unpriced, unsettled): what was spent then is more.
-            A date with 0 may have some of those that are counted on the date after it.
+            A date with 0 may have some of those that are counted on the date after it, where a summary by an older
+            version does not say on which of the two they are.
     """
 
     by_date: Mapping[BookDate, Decimal]
@@ -55,11 +68,10 @@ class CentreSpend:
         first = min((day for day, cost in self.by_date.items() if cost), default=last)
         return [self.by_date.get(day, ZERO) for day in days_between(first, last)]
 
-    def known_since_first(self, last: BookDate) -> list[Decimal | None]:
-        """The same, with None for a date of which not every cost is known: it is no zero."""
-        costs = self.since_first(last)
-        days = days_between(shifted(last, 1 - len(costs)), last)
-        return [None if day in self.unknown else cost for day, cost in zip(days, costs, strict=True)]
+    def whole_days(self, today: BookDate) -> list[Decimal | None]:
+        """What a forecast of today rests on."""
+        dates = days_between(shifted(today, -HISTORY_DAYS), shifted(today, -1))
+        return whole_days(dates, self.by_date, self.unknown)
 
     def unknown_of(self, period: Month) -> int:
         """Charges of a period whose cost is not known."""
@@ -94,20 +106,13 @@ class History:
         """
         currency = "+".join(summary["currencies"])
         for centre, sums in summary["costCentres"].items():
-            without = sum(sums.get("states", {}).get(state, 0) for state in _WITHOUT_COST)
-            if without:
-                self._note_unknown(centre, sorted(sums["dates"]), without)
+            for day, charges in _unknown_by_date(sums).items():
+                if self.first <= day <= self.last:
+                    self._unknown.setdefault(centre, Counter())[day] += charges
             for day, cost in sums["dates"].items():
                 if self.first <= day <= self.last:
                     by_date = self._costs.setdefault(centre, {}).setdefault(currency, {})
                     by_date[day] = EXACT.add(by_date.get(day, ZERO), Decimal(cost))
-
-    def _note_unknown(self, centre: str, dates: list[BookDate], charges: int) -> None:
-        """The summary of a UTC day does not say on which of its two dates these charges are; neither is whole then."""
-        unknown = self._unknown.setdefault(centre, Counter())
-        for day in dates:
-            if self.first <= day <= self.last:
-                unknown[day] += charges if day == dates[-1] else 0
 
     @property
     def centres(self) -> list[str]:
@@ -157,6 +162,15 @@ class History:
         return CentreSpend(by_date, frozenset(currencies), unknown)
 
 
+def _unknown_by_date(sums: Document) -> Mapping[BookDate, int]:
+    """On which dates how many charges of a cost centre have no known cost; neither is whole where nobody says which."""
+    if not lacks_unknown(sums):
+        found: Mapping[BookDate, int] = sums.get("unknown", {})
+        return found
+    dates = sorted(sums["dates"])
+    return {day: charges_without_cost(sums) if day == dates[-1] else 0 for day in dates}
+
+
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
     """Which month is looked at, and from when.
@@ -197,7 +211,7 @@ async def read_until(books: Books, view: Viewpoint) -> History:
     if not view.dates:
         days = dates_of(view.period)
         return await read_history(books, days[0], min(days[-1], view.last))
-    return await read_history(books, min(dates_of(view.period)[0], shifted(view.today, -7 * WEEKS)), view.last)
+    return await read_history(books, min(dates_of(view.period)[0], shifted(view.today, -HISTORY_DAYS)), view.last)
 
 
 async def read_history(books: Books, first: BookDate, last: BookDate) -> History:

@@ -55,13 +55,17 @@ async def explained(of: ProductInMemory, *overrides: Override) -> ExplainedBudge
     (limited,) = of.catalogues.settled_by.budgets
     kept = Kept(*overrides)
     found = await explainer(of, kept).explain(limited, NOW)
-    states = BudgetStates(of.catalogues, spend_of(of), kept, Forecasts(seconds=60))
+    states = states_of(of, kept)
     assert (await states.evaluate(NOW)).states == (found.state,)
     return found
 
 
 def explainer(of: ProductInMemory, kept: Kept) -> BudgetExplainer:
-    return BudgetExplainer(of.catalogues, spend_of(of), kept, Forecasts(seconds=60))
+    return BudgetExplainer(of.catalogues, spend_of(of), kept, states_of(of, kept))
+
+
+def states_of(of: ProductInMemory, kept: Kept) -> BudgetStates:
+    return BudgetStates(of.catalogues, spend_of(of), kept, Forecasts(seconds=60))
 
 
 def spend_of(of: ProductInMemory) -> BudgetSpend:

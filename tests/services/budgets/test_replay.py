@@ -33,7 +33,11 @@ def used(dollars: int, time: str, **fields: object) -> bytes:
 
 
 async def replayed(
-    events: Sequence[bytes], *budgets: Budget, zone: str = "UTC", overrides: Sequence[Override] = ()
+    events: Sequence[bytes],
+    *budgets: Budget,
+    zone: str = "UTC",
+    overrides: Sequence[Override] = (),
+    rates: Sequence[ExchangeRate] = (EURO,),
 ) -> ReplayedMonth:
     """A million tokens of input cost a dollar; search pays for product/search."""
     ledger = MemoryLedger()
@@ -46,7 +50,7 @@ async def replayed(
         calendar=Calendar((BooksSetting(Month("2020-01"), zone, "USD"),)),
         account="oai-swedencentral",
     )
-    replayer = BudgetReplayer(ledger, EffectiveCatalogues(of), Terms(exchange_rates=(EURO,)))
+    replayer = BudgetReplayer(ledger, EffectiveCatalogues(of), Terms(exchange_rates=rates))
     return await replayer.replay(budgets, MARCH, overrides)
 
 
@@ -144,3 +148,27 @@ async def test_a_step_on_the_forecast_rests_on_the_weeks_before() -> None:
 
     ((window,),) = (each.windows for each in found.replays)
     assert (window.spent, [each.at.day for each in window.steps]) == (1, [1])
+
+
+async def test_a_replayed_forecast_learns_nothing_from_dates_with_costs_that_are_not_known() -> None:
+    """Ten a day, and one where the rest has no price: from 28 days of ten a month comes to 310, from fewer to less."""
+    whole = [used(10, f"2026-02-{day:02}T09") for day in range(1, 15)]
+    partly = [used(1, f"2026-02-{day:02}T09", usage=tokens(1_000_000, 5)) for day in range(15, 29)]
+    expecting = limit(amount="309", steps=(Step(Decimal(100), Action.BLOCK, Measure.FORECAST),))
+
+    found = await replayed([*whole, *partly, used(10, "2026-03-01T09")], expecting)
+
+    ((window,),) = (each.windows for each in found.replays)
+    assert [each.at.day for each in window.steps] == [1]
+
+
+async def test_a_replayed_forecast_takes_the_weeks_before_at_the_rate_of_the_month() -> None:
+    """A dollar a day is half a euro in February and two in March, so that March comes to 62."""
+    steady = [used(1, f"2026-02-{day:02}T09") for day in range(1, 29)] + [used(1, "2026-03-01T09")]
+    step = Step(Decimal(100), Action.BLOCK, Measure.FORECAST)
+    dearer = ExchangeRate("USD", "EUR", Decimal(2), "2026-03-15", "test")
+
+    found = await replayed(steady, limit(amount="61", currency="EUR", steps=(step,)), rates=(EURO, dearer))
+
+    ((window,),) = (each.windows for each in found.replays)
+    assert [each.at.day for each in window.steps] == [1]

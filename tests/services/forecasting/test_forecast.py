@@ -82,12 +82,29 @@ def test_a_cost_that_is_not_known_is_missing_on_its_date_of_the_books_and_not_on
 
     spend = history_of([*weeks, late]).alone("research")
 
-    costs = spend.known_since_first(BookDate("2026-03-15"))
-    missing = [number for number, cost in enumerate(costs) if cost is None]
-    # The summary of the UTC day has usage on both dates and does not say on which one the cost is missing.
-    assert missing == [14, 15]
+    costs = spend.whole_days(BookDate("2026-03-16"))
+    assert [number for number, cost in enumerate(costs) if cost is None] == [15]
+    assert dict(spend.unknown) == {"2026-03-10": 1}
+
+
+def test_sums_by_the_version_before_do_not_say_on_which_date_a_cost_is_missing_so_that_neither_is_whole() -> None:
+    weeks = daily("2026-02-23", WEEK * 3)
+    late = Spent("2026-03-09", {23: "1"}, app="app-2", date="2026-03-10", is_priced=False)
+
+    async def work(spent: Sequence[Spent]) -> History:
+        books = await books_of(spent)
+        known = await books.summary("2026-03-09")
+        assert known is not None
+        del known[0]["costCentres"]["research"]["unknown"]
+        await books.put_summary("2026-03-09", *known)
+        return await read_until(books, TODAY)
+
+    spend = asyncio.run(work([*weeks, late])).alone("research")
+    only = asyncio.run(work([late])).alone("research")
+
+    costs = spend.whole_days(BookDate("2026-03-16"))
+    assert [number for number, cost in enumerate(costs) if cost is None] == [14, 15]
     assert dict(spend.unknown) == {"2026-03-09": 0, "2026-03-10": 1}
-    only = history_of([late]).alone("research")
     assert dict(only.unknown) == {"2026-03-10": 1}
 
 

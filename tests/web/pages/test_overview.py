@@ -14,7 +14,7 @@ from chargeback.domain.reports.layout import statement_path
 from chargeback.services.audit_log.entries import entries_since
 from tests.support.cost_views import sums_of
 from tests.support.many_dimensions import CENTRES
-from tests.support.page_worlds import BLOB, CLOSED, HOSTILE, MONTH, without
+from tests.support.page_worlds import BLOB, CLOSED, HOSTILE, MONTH, call, without, world_over
 from tests.support.written_statements import Page, plain
 from tests.web.conftest import World
 from tests.web.pages.looking import Books, amount, ask, headline, look, told
@@ -293,6 +293,19 @@ async def test_the_forecast_comes_afterwards_and_without_a_script_by_a_link(worl
     assert [each["costCentre"] for each in found["forecasts"]] == ["product"]
     assert "Expected at the end of" in afterwards.text
     assert "Budget used up" in afterwards.text
+    assert "calls that wait, by an estimate" in afterwards.text
+
+
+async def test_a_forecast_says_how_many_charges_have_no_known_cost() -> None:
+    world, now = world_over(), datetime.now(UTC)
+    await world.ingest([call("search", "", 1, model="mystery-1", time=f"{now:%Y-%m-%dT%H:%M:%SZ}")], now)
+    await world.container.poster.post(now)
+
+    page = await look(world.container, "finance", "/overview/outlook")
+
+    [forecast] = (await ask(world.container, "finance", "forecast", below="false"))["forecasts"]
+    assert forecast["unknown"] == 2
+    assert "2 charges have no known cost yet, which comes on top" in page.text
 
 
 async def test_the_budget_of_a_month_that_is_over_says_what_was_spent_of_it(world: World) -> None:
