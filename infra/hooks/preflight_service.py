@@ -15,6 +15,7 @@ from existing import (
     is_metering_only,
     mark_of,
     name_of,
+    network_of,
     same,
     seen,
 )
@@ -42,6 +43,7 @@ def check_service(
         )
         return
     yield from _check_itself(service, found)
+    yield from _check_network(service, found, deployment)
     mark = mark_of(environment)
     yield from _check_prefixed(azure, service, mark)
     if is_metering_only(deployment):
@@ -79,6 +81,34 @@ def _check_itself(service: SharedService, found: Mapping[str, Any]) -> Iterator[
             yield (
                 f"the service {service.name} has no gateway in {region}, but in {', '.join(sorted(places))}:"
                 " change the region in config/company/gateway.yaml."
+            )
+
+
+def _check_network(service: SharedService, found: Mapping[str, Any], deployment: Deployment) -> Iterator[str]:
+    """A private topic has an endpoint in the network of each region, and nobody else's address is let in."""
+    if not deployment.settings["privateNetwork"]:
+        return
+    main = {**found["properties"], "location": found["location"]}
+    subnets = {
+        _plain(each["location"]): str((each.get("virtualNetworkConfiguration") or {}).get("subnetResourceId") or "")
+        for each in (main, *(main.get("additionalLocations") or ()))
+    }
+    for gateway in deployment.gateways:
+        region = gateway["region"]
+        if not same(gateway.get("resourceId", ""), service.id) or region not in subnets:
+            continue
+        network = network_of((gateway.get("network") or {}).get("endpoints", ""))
+        if not subnets[region]:
+            yield (
+                f"the service {service.name} is in no network in {region}, and profile {deployment.profile} is private:"
+                " it could reach neither the topic nor the functions, and no call would be counted. Have its owner put"
+                " it into a network, or set privateNetwork to false in the overrides."
+            )
+        elif not same(network_of(subnets[region]), network):
+            yield Note(
+                f"the service {service.name} is in {network_of(subnets[region])}, and the private endpoints of {region}"
+                f" are made in {network or 'a network of our own'}: peer these networks, and link the private DNS zones"
+                " to that of the service, or no call is counted."
             )
 
 

@@ -37,7 +37,9 @@ def have(azure: LocalAzure, path: str, *items: dict[str, Any]) -> None:
 def stand_up(azure: LocalAzure) -> None:
     """Everything that Fabrikam has; nothing of it is in the way."""
     identity = {"principalId": "gateway-principal"}
-    place = {"location": "Sweden Central", "identity": identity, "properties": {}}
+    subnet = {"subnetResourceId": f"{NETWORK}/subnets/gateway"}
+    inside_network = {"virtualNetworkType": "External", "virtualNetworkConfiguration": subnet}
+    place = {"location": "Sweden Central", "identity": identity, "properties": inside_network}
     azure.on("GET", SERVICE, (200, {"name": "apim-fabrikam", "sku": {"name": "Premium"}, **place}))
     have(azure, f"{SERVICE}/apis", inside("apis", "orders", path="orders"), inside("apis", "chat", path="openai"))
     have(azure, f"{SERVICE}/namedValues", inside("namedValues", "tenant-id", tags=[]))

@@ -1,5 +1,6 @@
 """Fabrikam keeps its service, account, workspace, network, zones and vault: nothing of them is made, set or removed."""
 
+import dataclasses
 import functools
 import json
 import re
@@ -83,6 +84,31 @@ def held(azure: LocalAzure, deployment: Deployment) -> list[str]:
 def test_nothing_of_what_fabrikam_has_stands_in_the_way(azure: LocalAzure, fabrikam: Deployment) -> None:
     assert obstacles(azure, fabrikam) == []
     assert held(azure, fabrikam) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ({}, "apim-fabrikam is in no network in swedencentral, and profile production is private"),
+        (
+            {"subnetResourceId": "/x/virtualNetworks/vnet-hub/subnets/a"},
+            "peer these networks, and link the private DNS",
+        ),
+    ],
+)
+def test_a_service_that_cannot_reach_a_private_topic_is_told(
+    azure: LocalAzure, fabrikam: Deployment, network: dict[str, str], words: str
+) -> None:
+    service = azure.answer("GET", SERVICE)[1]
+    service["properties"]["virtualNetworkConfiguration"] = network
+    azure.on("GET", SERVICE, (200, service))
+    public = dataclasses.replace(fabrikam, settings={**fabrikam.settings, "privateNetwork": False})
+
+    (found,) = [each for each in check_existing(azure.client(), fabrikam, "env") if "apim-fabrikam" in each]
+
+    assert words in found
+    assert isinstance(found, Note) is bool(network)
+    assert not [each for each in check_existing(azure.client(), public, "env") if "apim-fabrikam" in each]
 
 
 def test_a_second_run_finds_its_own_and_no_collision(azure: LocalAzure, fabrikam: Deployment) -> None:
