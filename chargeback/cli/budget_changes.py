@@ -15,7 +15,7 @@ from chargeback.domain.access.permissions import Permission
 from chargeback.domain.access.requester import Requester
 from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.errors import InvalidConfig, NotThere
-from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.numerals import grouped
 from chargeback.services.budgets.change_budgets import BudgetChanger
 from chargeback.services.budgets.made_budgets import BudgetChange, BudgetRecord
 
@@ -188,4 +188,4 @@ def _line(record: BudgetRecord, change: BudgetChange) -> str:
 
 def _amount(budget: Budget) -> str:
     shadow = ", in shadow" if budget.shadow else ""
-    return f"{to_text(budget.amount)} {budget.currency} every {budget.every} for {budget.scope}{shadow}"
+    return f"{grouped(budget.amount)} {budget.currency} every {budget.every} for {budget.scope}{shadow}"

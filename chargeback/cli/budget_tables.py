@@ -12,9 +12,10 @@ from chargeback.cli.budget_documents import (
     ShownBudget,
     ShownBudgets,
 )
-from chargeback.cli.tables import money, new_table, print_table
+from chargeback.cli.tables import new_table, print_table
 from chargeback.domain.budgets.budget import Measure
-from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.exact import ZERO, to_text
+from chargeback.domain.money.numerals import bare_amount, grouped, said_amount
 from chargeback.services.budgets.wording import HAPPENED_TO_CALLS, HAPPENS_NOW
 
 
@@ -25,11 +26,11 @@ def show_status(found: ShownBudgets) -> None:
         ["budget", "of", ">limit", ">spent", ">left", ">forecast", "now", "until", "ask"],
     )
     for each in found.budgets:
-        forecast = "-" if each.forecast is None else f"{money(each.forecast)}\n{_band(each)}"
-        spent = money(each.spent) + (f"\n{money(each.estimated)} estimated" if each.estimated else "")
+        spent, estimated, left = (_bare(amount, each) for amount in (each.spent, each.estimated, each.remaining))
+        forecast = "-" if each.forecast is None else f"{_bare(each.forecast, each)}\n{_band(each)}"
         table.add_row(
-            each.id, each.scope, _limit(each), spent, money(each.remaining), forecast, what_happens(each),
-            _time(each.until), each.owner or "-",
+            each.id, each.scope, _limit(each), f"{spent}\n{estimated} estimated" if each.estimated else spent, left,
+            forecast, what_happens(each), _time(each.until), each.owner or "-",
         )  # fmt: skip
     print_table(table)
 
@@ -38,11 +39,10 @@ def said_apart(found: ShownBudgets) -> Iterator[str]:
     """What budgets do not count, and the budgets that nobody can say anything about."""
     for each in found.budgets:
         if each.shared_costs or each.corrections:
-            shared, corrections = (money(amount or Decimal(0)) for amount in (each.shared_costs, each.corrections))
-            yield (
-                f"{each.id}: not counted are {shared} {each.apart_currency} of shared costs"
-                f" and {corrections} {each.apart_currency} of corrections this month"
+            shared, corrections = (
+                said_amount(amount or ZERO, each.apart_currency) for amount in (each.shared_costs, each.corrections)
             )
+            yield f"{each.id}: not counted are {shared} of shared costs and {corrections} of corrections this month"
     for name, why in found.unknown.items():
         yield f"{name}: nobody can say how it stands: {why}"
 
@@ -61,36 +61,39 @@ def explained_lines(found: BudgetExplanation) -> Iterator[str]:
     yield f"{budget.id} limits {budget.scope} in each {budget.every}; as of {_time(found.as_of)}."
     yield f"The window began at {_time(budget.begins)} and ends at {_time(budget.until)}."
     yield f"Limit: {_sum_of_limit(budget)}."
-    yield f"Spent: {money(budget.known)} known + {money(budget.estimated)} estimated = {_of(budget.spent, budget)}."
+    known, estimated = _bare(budget.known, budget), _bare(budget.estimated, budget)
+    yield f"Spent: {known} known + {estimated} estimated = {_of(budget.spent, budget)}."
     yield f"Left: {_of(budget.remaining, budget)}."
     yield f"Now: {what_happens(budget)}."
     if budget.forecast is not None:
         yield f"Expected at the end of the window: {_of(budget.forecast, budget)}, in 8 of 10 cases {_band(budget)}."
     if budget.shared_costs is not None and budget.corrections is not None:
-        shared, corrections = money(budget.shared_costs), money(budget.corrections)
-        yield f"Not counted: shared costs of {shared} and corrections of {corrections} {budget.apart_currency}."
+        shared = bare_amount(budget.shared_costs, budget.apart_currency)
+        corrections = said_amount(budget.corrections, budget.apart_currency)
+        yield f"Not counted: shared costs of {shared} and corrections of {corrections}."
     yield from _why(found)
 
 
 def _why(found: BudgetExplanation) -> Iterator[str]:
+    budget = found.budget
     yield "Steps:"
     for each in found.steps:
         reached = "reached" if each.is_reached else "not reached"
-        yield f"  {_at(each.percent, each.of)} = {_of(each.amount, found.budget)}: {each.action}, {reached}"
+        yield f"  {_at(each.percent, each.of)} = {_of(each.amount, budget)}: {each.action}, {reached}"
     yield "Spend by date of the books (posted + counted since + estimated):"
     for day in found.dates:
-        yield f"  {day.date}: {money(day.posted)} + {money(day.counted)} + {money(day.estimated)}"
+        yield f"  {day.date}: {' + '.join(_bare(each, budget) for each in (day.posted, day.counted, day.estimated))}"
     if found.windows:
         yield "Earlier windows, which decide what is carried:"
     for window in found.windows:
+        spent, carried, added = (_bare(each, budget) for each in (window.spent, window.carried, window.added))
         yield (
-            f"  {window.first} to {window.last}: spent {money(window.spent)}, carried into it {money(window.carried)},"
-            f" added by overrides {money(window.added)}"
+            f"  {window.first} to {window.last}: spent {spent}, carried into it {carried}, added by overrides {added}"
         )
     if found.overrides:
         yield "Overrides in force:"
     for held in found.overrides:
-        amount = money(held.amount, found.budget.currency)
+        amount = _of(held.amount, budget)
         yield f"  {amount} from {_time(held.start)} until {_time(held.until)}, by {held.by}: {held.reason}"
     if found.keys:
         yield "Entries under which gateways find it when it acts on calls:"
@@ -110,10 +113,10 @@ def show_replay(found: ReplayedBudgets) -> None:
                 table.add_row(
                     f"{budget.id} (shadow)" if budget.shadow else budget.id,
                     f"{window.first} to {window.last}",
-                    money(window.limit, budget.currency),
-                    _spent(window),
-                    money(window.overrun),
-                    "\n".join(_reached(step) for step in window.steps),
+                    said_amount(window.limit, budget.currency),
+                    _spent(window, budget.currency),
+                    bare_amount(window.overrun, budget.currency),
+                    "\n".join(_reached(step, budget.currency) for step in window.steps),
                 )
     print_table(table)
 
@@ -123,32 +126,34 @@ def replayed_lines(found: ReplayedBudgets) -> Iterator[str]:
     for budget in found.budgets:
         if not any(window.steps for window in budget.windows):
             most = max((window.spent for window in budget.windows), default=Decimal(0))
-            yield f"{budget.id}: no step would have been reached; at most {money(most, budget.currency)} was spent"
+            said = said_amount(most, budget.currency)
+            yield f"{budget.id}: no step would have been reached; at most {said} was spent"
     if unknown := sum(window.unknown for budget in found.budgets for window in budget.windows):
         yield f"≥: the cost of calls is not known ({unknown} in all budgets); they count as nothing"
     if found.lost:
         yield f"{found.lost} events of these days cannot be read any more; they are in no figure"
 
 
-def _spent(window: ReplayedDates) -> str:
-    return f"≥ {money(window.spent)}" if window.unknown else money(window.spent)
+def _spent(window: ReplayedDates, currency: str) -> str:
+    return f"{'≥ ' if window.unknown else ''}{bare_amount(window.spent, currency)}"
 
 
-def _reached(step: ReachedStep) -> str:
-    calls = f"{step.calls:,} calls" if step.calls != 1 else "1 call"
+def _reached(step: ReachedStep, currency: str) -> str:
+    calls = f"{grouped(step.calls)} calls" if step.calls != 1 else "1 call"
     when = f"{_at(step.percent, step.of)} in the hour from {_time(step.at)}"
-    return f"{when}: {calls}, {money(step.cost)} {HAPPENED_TO_CALLS[step.action]}"
+    return f"{when}: {calls}, {bare_amount(step.cost, currency)} {HAPPENED_TO_CALLS[step.action]}"
 
 
 def _sum_of_limit(budget: ShownBudget) -> str:
-    parts = f"amount {money(budget.amount)} + carried {money(budget.carried)} + overrides {money(budget.overrides)}"
-    return f"{parts} = {_of(budget.limit, budget)}"
+    parts = {"amount": budget.amount, "carried": budget.carried, "overrides": budget.overrides}
+    said = " + ".join(f"{name} {_bare(amount, budget)}" for name, amount in parts.items())
+    return f"{said} = {_of(budget.limit, budget)}"
 
 
 def _limit(budget: ShownBudget) -> str:
     """The limit, and what of it is carried or added."""
-    apart = [f"{money(budget.carried)} carried"] if budget.carried else []
-    apart += [f"{money(budget.overrides)} by overrides"] if budget.overrides else []
+    apart = [f"{_bare(budget.carried, budget)} carried"] if budget.carried else []
+    apart += [f"{_bare(budget.overrides, budget)} by overrides"] if budget.overrides else []
     return "\n".join([_of(budget.limit, budget), *apart])
 
 
@@ -156,11 +161,15 @@ def _band(budget: ShownBudget) -> str:
     """What the window ends between in eight of ten cases."""
     assert budget.forecast_low is not None
     assert budget.forecast_high is not None
-    return f"{money(budget.forecast_low)} to {money(budget.forecast_high)}"
+    return f"{_bare(budget.forecast_low, budget)} to {_bare(budget.forecast_high, budget)}"
 
 
 def _of(amount: Decimal, budget: ShownBudget) -> str:
-    return money(amount, budget.currency)
+    return said_amount(amount, budget.currency)
+
+
+def _bare(amount: Decimal, budget: ShownBudget) -> str:
+    return bare_amount(amount, budget.currency)
 
 
 def _at(percent: Decimal, of: Measure) -> str:

@@ -1,6 +1,7 @@
 """Budgets on the command line: temporary changes of their limits, on the record, and older files of them."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from chargeback.cli.signed_in import acting, require_limit
 from chargeback.cli.terminal import run
 from chargeback.domain.access.permissions import Permission
 from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.numerals import grouped
 from chargeback.services.budgets.overrides import MadeOverride, OverrideRequest
 
 app = typer.Typer(help="Budgets: what may be spent, and how much of it is left.", no_args_is_help=True)
@@ -135,7 +137,7 @@ def _shown(budget: str, made: MadeOverride, ends: datetime, currencies: dict[str
 
 
 def _line(shown: ShownOverride) -> str:
-    amount = f"{'' if shown.amount.startswith('-') else '+'}{shown.amount} {shown.currency}".rstrip()
+    amount = f"{grouped(Decimal(shown.amount), plus=True)} {shown.currency}".rstrip()
     until = f"until {shown.ends:%Y-%m-%dT%H:%MZ}"
     if shown.ends != shown.until:
         until += f" (it was to be {shown.until:%Y-%m-%dT%H:%MZ})"

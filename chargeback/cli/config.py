@@ -12,7 +12,6 @@ from chargeback.cli.answers import Answer, answer
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import By, ConfigDir, DryRun, Json
 from chargeback.cli.signed_in import acting
-from chargeback.cli.tables import money
 from chargeback.cli.terminal import counted, progress, rehearsed, run
 from chargeback.domain.access.permissions import Permission
 from chargeback.domain.alerts.kinds import AlertKind
@@ -21,6 +20,7 @@ from chargeback.domain.cost_centres.payers import Payer, shared_rules
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT
+from chargeback.domain.money.numerals import bare_amount, said_amount
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.configuring.versions import ACCESS_FILE
 from chargeback.settings import DEPLOYED_CONFIG
@@ -304,8 +304,8 @@ def _differences(found: DifferingConfig) -> Iterator[str]:
     for each in found.moved:
         change = EXACT.subtract(each.after, each.before)
         yield (
-            f"{each.period} {each.cost_centre}: {'+' if change > 0 else ''}{money(change, each.currency)}"
-            f" ({money(each.before)} → {money(each.after)}){_shared(each)}{_unpriced(each)}"
+            f"{each.period} {each.cost_centre}: {said_amount(change, each.currency, plus=True)}"
+            f" ({_turn(each.before, each.after, each.currency)}){_shared(each)}{_unpriced(each)}"
         )
     days = len(found.posted_again) + len(found.audited_again)
     if found.changes and not found.moved:
@@ -320,7 +320,11 @@ def _differences(found: DifferingConfig) -> Iterator[str]:
 def _shared(each: MovedPayment) -> str:
     if each.shared_before == each.shared_after:
         return ""
-    return f"; shared costs {money(each.shared_before)} → {money(each.shared_after)}"
+    return f"; shared costs {_turn(each.shared_before, each.shared_after, each.currency)}"
+
+
+def _turn(before: Decimal, after: Decimal, currency: str) -> str:
+    return f"{bare_amount(before, currency)} → {bare_amount(after, currency)}"
 
 
 def _unpriced(each: MovedPayment) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
-from chargeback.cli.tables import money, new_table, print_table
-from chargeback.domain.money.exact import round_total
+from chargeback.cli.tables import new_table, print_table
+from chargeback.domain.money.numerals import bare_amount, said_amount
 from chargeback.domain.outlook.anomalies import Anomaly, Contribution
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Interval, Method, Reach
 from chargeback.domain.time.months import Month
@@ -24,9 +24,7 @@ def show_forecasts(forecasts: Sequence[Forecast]) -> None:
         ["cost centre", "rests on", ">spent", ">month end", ">8 of 10 cases", ">95 of 100 cases"],
     )
     for each in forecasts:
-        total = each.total
-        figures = [money(total.expected), _span(total.within_80), _span(total.within_95)] if total else ["-"] * 3
-        table.add_row(each.cost_centre or "(all)", _basis(each), _spent(each), *figures)
+        table.add_row(each.cost_centre or "(all)", _basis(each), _spent(each), *_expected(each))
     print_table(table)
     if unknown := max(each.unknown for each in forecasts):
         Console().print(
@@ -44,8 +42,8 @@ def show_budgets(outlooks: Sequence[BudgetOutlook]) -> None:
         lines = [_reach(reach, forecast) for reach in each.reaches] or [
             f"no date: money was spent in {forecast.currency}, the budget is in {each.currency}"
         ]
-        spent = money(forecast.spent, forecast.currency or each.currency)
-        table.add_row(each.cost_centre or "(all)", money(each.amount, each.currency), spent, "\n".join(lines))
+        spent = said_amount(forecast.spent, forecast.currency or each.currency)
+        table.add_row(each.cost_centre or "(all)", said_amount(each.amount, each.currency), spent, "\n".join(lines))
     print_table(table)
 
 
@@ -61,15 +59,22 @@ def show_anomalies(period: Month, anomalies: Sequence[Anomaly]) -> None:
     for each in anomalies:
         slot = each.slot
         when = slot.date if slot.hour is None else f"{slot.date} {slot.hour:02}:00"
-        movers = "\n".join(f"{dimension}: {_movers(found)}" for dimension, found in each.movers.items())
-        spent = money(each.spent, each.currency)
-        table.add_row(when, slot.cost_centre, spent, money(each.usual), each.compared_with, movers)
+        movers = "\n".join(f"{dimension}: {_movers(found, each.currency)}" for dimension, found in each.movers.items())
+        spent = said_amount(each.spent, each.currency)
+        table.add_row(when, slot.cost_centre, spent, bare_amount(each.usual, each.currency), each.compared_with, movers)
     print_table(table)
 
 
 def _spent(forecast: Forecast) -> str:
-    spent = money(forecast.spent, forecast.currency)
+    spent = said_amount(forecast.spent, forecast.currency)
     return f"≥ {spent}" if forecast.unknown else spent
+
+
+def _expected(forecast: Forecast) -> list[str]:
+    if (total := forecast.total) is None:
+        return ["-"] * 3
+    spans = (_span(interval, forecast.currency) for interval in (total.within_80, total.within_95))
+    return [bare_amount(total.expected, forecast.currency), *spans]
 
 
 def _basis(forecast: Forecast) -> str:
@@ -91,9 +96,10 @@ def _reach(reach: Reach, forecast: Forecast) -> str:
     return f"{reach.percent} %: {expected} (from {reach.earliest} to {reach.latest or 'not this month'})"
 
 
-def _movers(changes: Iterable[Contribution]) -> str:
-    return "; ".join(f"{change.name} {round_total(change.amount, 2):+,f}" for change in changes) or "no change"
+def _movers(changes: Iterable[Contribution], currency: str) -> str:
+    said = (f"{change.name} {bare_amount(change.amount, currency, plus=True)}" for change in changes)
+    return "; ".join(said) or "no change"
 
 
-def _span(interval: Interval) -> str:
-    return f"{money(interval.low)} to {money(interval.high)}"
+def _span(interval: Interval, currency: str) -> str:
+    return f"{bare_amount(interval.low, currency)} to {bare_amount(interval.high, currency)}"

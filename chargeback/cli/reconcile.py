@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, print_json
@@ -24,9 +23,11 @@ from chargeback.cli.options import (
     require_override_with_reason,
 )
 from chargeback.cli.signed_in import named_for
+from chargeback.cli.tables import FigureTable
 from chargeback.cli.terminal import rehearsed, run, say_once
 from chargeback.domain.access.permissions import Permission
 from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.numerals import at_places
 from chargeback.domain.reports.layout import reconciliation_path
 from chargeback.domain.time.months import month
 from chargeback.services.reconciling import reconcile as service
@@ -201,7 +202,8 @@ def _show(reconciled: Reconciled) -> None:
     found, run_ = reconciled.found, reconciled.invoice.run
     console.print(
         f"{reconciled.period}: invoice {_amount(found.invoiced)}, books {_amount(found.booked)},"
-        f" variance {_amount(found.variance)} {reconciled.currency}"
+        f" variance {_amount(found.variance)} {reconciled.currency}",
+        soft_wrap=True,
     )
     console.print(f"export {run_.name}, {run_.first} to {run_.last}", markup=False, soft_wrap=True)
     if found.by_cause():
@@ -219,8 +221,8 @@ def _show(reconciled: Reconciled) -> None:
         console.print(f"above the tolerance of {tolerance}", style="bold red")
 
 
-def _causes(reconciled: Reconciled) -> Table:
-    table = Table("cause", title="Why")
+def _causes(reconciled: Reconciled) -> FigureTable:
+    table = FigureTable("cause", title="Why")
     table.add_column(reconciled.currency, justify="right")
     table.add_column("parts", justify="right")
     for cause, (amount, parts) in reconciled.found.by_cause().items():
@@ -228,8 +230,8 @@ def _causes(reconciled: Reconciled) -> Table:
     return table
 
 
-def _largest(reconciled: Reconciled) -> Table:
-    table = Table("day", "account", "meter", title=f"The largest variances, at most {VARIANCES_SHOWN}")
+def _largest(reconciled: Reconciled) -> FigureTable:
+    table = FigureTable("day", "account", "meter", title=f"The largest variances, at most {VARIANCES_SHOWN}")
     table.add_column(reconciled.currency, justify="right")
     table.add_column("evidence")
     differing = sorted((each for each in reconciled.found.variances if each.cost), key=lambda each: -abs(each.cost))
@@ -242,4 +244,4 @@ def _largest(reconciled: Reconciled) -> Table:
 
 def _amount(amount: Decimal) -> str:
     """For reading: cents, and what is less with six places; the report has every digit."""
-    return f"{amount:,.2f}" if not amount or abs(amount) >= Decimal("0.01") else f"{amount:,.6f}"
+    return at_places(amount, 2 if not amount or abs(amount) >= Decimal("0.01") else 6)

@@ -1,24 +1,38 @@
-"""How tables and amounts look in a terminal."""
+"""How tables look in a terminal."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 
-from chargeback.domain.money.exact import round_total
+from chargeback.domain.money.numerals import THIN_SPACE
 
 _WIDTH_OF_A_FILE = 160
 
+_HELD = "\ue000"
+"""Stands for a thin space until lines are broken, which Rich does at any blank, also at one within a number."""
 
-def money(amount: Decimal, currency: str = "") -> str:
-    """An amount at two decimals, with its currency where that is given."""
-    return f"{round_total(amount, 2):,f} {currency}".rstrip()
+
+class FigureTable(Table):
+    """A table that keeps numbers in one piece, however narrow the terminal is."""
+
+    def add_row(self, *cells: RenderableType | None, **settings: Any) -> None:
+        """Add a row."""
+        super().add_row(
+            *(each.replace(THIN_SPACE, _HELD) if isinstance(each, str) else each for each in cells), **settings
+        )
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Put the thin spaces in."""
+        for each in super().__rich_console__(console, options):
+            yield each._replace(text=each.text.replace(_HELD, THIN_SPACE)) if isinstance(each, Segment) else each
 
 
 def new_table(title: str, columns: Sequence[str]) -> Table:
     """A table; the columns whose name starts with `>` hold figures."""
-    table = Table(title=title, title_justify="left", pad_edge=False)
+    table = FigureTable(title=title, title_justify="left", pad_edge=False)
     for column in columns:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     return table

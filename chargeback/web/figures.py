@@ -5,12 +5,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from chargeback.api.costs.rows import CostRowAnswer
-from chargeback.domain.money.currencies import minor_unit_decimals
 from chargeback.domain.money.exact import EXACT, total
+from chargeback.domain.money.numerals import said_amount
 from chargeback.domain.reports.figures import DayCost, Share
 from chargeback.domain.time.days import BookDate
 from chargeback.services.statements.print_dates import day_of_year
-from chargeback.services.statements.print_numbers import cents
 from chargeback.services.statements.tabulate_days import DayTable, Sum, tabulate_days
 
 
@@ -84,7 +83,7 @@ def _finding(rows: Sequence[CostRowAnswer], days: Sequence[DayCost]) -> str:
         return "Bars: no usage has a cost"
     most = max(by_date, key=lambda each: by_date[each])
     currency = rows[0].currency
-    amount = cents(by_date[most], places=minor_unit_decimals(currency))
+    amount = said_amount(by_date[most], currency)
     count = sum(cost > 0 for cost in by_date.values())
     days_with_costs = f"{count} {'day' if count == 1 else 'days'}"
-    return f"Bars: cost of the usage of {days_with_costs}, the most on {day_of_year(most)}: {amount} {currency}"
+    return f"Bars: cost of the usage of {days_with_costs}, the most on {day_of_year(most)}: {amount}"

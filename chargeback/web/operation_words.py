@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from chargeback.api.acting.operations import OperationAnswer
 from chargeback.domain.access.requester import recorded_name
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.time.months import Month
 from chargeback.services.operations.operation import OperationKind, OperationState
 from chargeback.services.statements.print_dates import month_name
@@ -94,12 +96,12 @@ def _closed(result: Mapping[str, str]) -> list[str]:
 def _corrected(result: Mapping[str, str]) -> list[str]:
     if result["lines"] == "0":
         return ["No line differs from what was in the books."]
-    found = f"{result['lines']} lines of {result['days']} days differ by {result['cost']} {result['currency']}"
+    found = f"{result['lines']} lines of {result['days']} days differ by {_said(result['cost'])} {result['currency']}"
     return [f"{found}. The oldest open month has that as corrections when it is published next."]
 
 
 def _trued_up(result: Mapping[str, str]) -> list[str]:
-    return [f"{result['amount']} {result['currency']} are charged beyond the books, in {result['parts']} parts."]
+    return [f"{_said(result['amount'])} {result['currency']} are charged beyond the books, in {result['parts']} parts."]
 
 
 def _true_up_removed(result: Mapping[str, str]) -> list[str]:
@@ -107,15 +109,21 @@ def _true_up_removed(result: Mapping[str, str]) -> list[str]:
 
 
 def _drafted(result: Mapping[str, str]) -> list[str]:
-    totals = [f"{value} {name.removeprefix('total ')}" for name, value in result.items() if name.startswith("total ")]
+    totals = [
+        f"{_said(value)} {name.removeprefix('total ')}" for name, value in result.items() if name.startswith("total ")
+    ]
     return [f"The draft comes to {' and '.join(totals) or 'nothing'}."]
 
 
 def _compared(result: Mapping[str, str]) -> list[str]:
-    sums = f"invoiced {result['invoiced']}, booked {result['booked']} {result['currency']}"
+    sums = f"invoiced {_said(result['invoiced'])}, booked {_said(result['booked'])} {result['currency']}"
     agrees = "within the tolerance" if result["isTolerated"] == "true" else "more than is tolerated"
     more = [] if result["isComplete"] == "true" else ["The export does not know all of the month yet."]
     return [f"The export {result['run']} was compared: {sums}.", f"The difference is {agrees}.", *more]
+
+
+def _said(amount: str) -> str:
+    return grouped(Decimal(amount))
 
 
 def _replayed(result: Mapping[str, str]) -> list[str]:

@@ -14,9 +14,9 @@ from markupsafe import Markup, escape
 
 from chargeback.domain.access.app_roles import AppRole
 from chargeback.domain.access.requester import recorded_name
-from chargeback.domain.money.currencies import minor_unit_decimals
+from chargeback.domain.money.numerals import bare_amount, grouped
 from chargeback.services.statements.print_dates import month_name, short_month
-from chargeback.services.statements.print_numbers import at_least, cents, exact, number, percent, price_unit
+from chargeback.services.statements.print_numbers import at_least, exact, percent, price_unit
 from chargeback.services.statements.render_statement import label
 
 _UNKNOWN = "\N{EN DASH}"
@@ -64,7 +64,7 @@ def _environment() -> jinja2.Environment:
         "amount": amount,
         "exact": amount,
         "at_least": at_least,
-        "number": number,
+        "number": grouped,
         "moment": moment,
         "day": day,
         "month": month_name,
@@ -120,7 +120,7 @@ def headline(value: str | Decimal | None, currency: str, *, plus: bool = False) 
     """An amount as a headline has it, rounded to what the currency has; `plus` marks a change. A dash: unknown."""
     if value is None:
         return _UNKNOWN
-    return cents(Decimal(value), places=minor_unit_decimals(currency), plus=plus)
+    return bare_amount(Decimal(value), currency, plus=plus)
 
 
 def amount(value: str | Decimal | None, *, plus: bool = False) -> Markup | str:

@@ -59,8 +59,8 @@ def test_each_change_is_told_and_listed(file: Path, terminal: Terminal, capsys: 
     budget_changes.history("made")
 
     assert told[0] == "no budget was made beside budgets.yaml"
-    assert told[1].startswith("made: 2000 USD every month for cost-centre:product/search from ")
-    assert told[2].startswith("made: 2500.5 USD every month")
+    assert told[1].startswith("made: 2\u202f000 USD every month for cost-centre:product/search from ")
+    assert told[2].startswith("made: 2\u202f500.5 USD every month")
     assert told[2].endswith(", by bob [object-bob]: it went well")
     assert told[3].startswith("made: deleted from ")
     assert capsys.readouterr().out.splitlines() == told[1:]

@@ -60,7 +60,7 @@ def test_an_override_is_told_and_listed_with_who_made_it_and_why(
     assert made[1].startswith("product: +50.5 USD from ")
     assert made[1].endswith(f"until {days_from_now(9)}T00:00Z, by ada [object-ada]: a launch")
     assert listed[0].endswith(f"(it was to be {days_from_now(9)}T00:00Z), by ada [object-ada]: a launch")
-    assert listed[1].startswith("product: -5 USD from ")
+    assert listed[1].startswith("product: \u22125 USD from ")
 
 
 def test_overrides_can_be_read_by_a_script(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 OVERRUN = Facts(
     headline="product/support has spent 104 % of its budget for November",
-    figures=(AlertFigure("Spent", "8,320.00 EUR"), AlertFigure("Budget", "8,000.00 EUR")),
+    figures=(AlertFigure("Spent", "8\u202f320.00 EUR"), AlertFigure("Budget", "8\u202f000.00 EUR")),
     currency="EUR",
     since=NOON - timedelta(hours=1),
     movers=(

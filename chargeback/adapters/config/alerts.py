@@ -20,6 +20,7 @@ from chargeback.domain.alerts.message import ID_IN_LINK
 from chargeback.domain.alerts.subscriptions import AlertPlan
 from chargeback.domain.alerts.tolerances import AlertTolerances
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.money.numerals import grouped
 
 FILE = "alerts.yaml"
 _TREE = "cost-centres.yaml"
@@ -119,7 +120,7 @@ def _faults(entry: _Document) -> Iterator[str]:
     if entry.link and not _is_https(entry.link):
         yield f"link: {entry.link!r} is not an https:// address"
     if len(entry.link.replace(ID_IN_LINK, "-" * LONGEST_ID)) > MOST_LINK:
-        yield f"link: is longer than {MOST_LINK:,} characters"
+        yield f"link: is longer than {grouped(MOST_LINK)} characters"
     yield from host_faults(entry.allowed_hosts)
 
 

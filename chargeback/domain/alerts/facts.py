@@ -9,7 +9,7 @@ MOVERS_TOLD = 3
 
 @dataclass(frozen=True, slots=True)
 class AlertFigure:
-    """One figure of a message, such as `Spent` and `4,120.00 EUR`.
+    """One figure of a message, such as `Spent` and `4 120.00 EUR`.
 
     Attributes:
         label: what it is.

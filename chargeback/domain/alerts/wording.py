@@ -14,7 +14,9 @@ from chargeback.domain.alerts.facts import MOVERS_TOLD, Facts
 from chargeback.domain.alerts.kinds import Severity
 from chargeback.domain.alerts.message import AlertMessage, MessageEntry
 from chargeback.domain.alerts.plain_text import clipped, plain_text
+from chargeback.domain.money.currencies import minor_unit_decimals
 from chargeback.domain.money.exact import round_total
+from chargeback.domain.money.numerals import said_amount
 
 HEADLINE_LENGTH = 300
 NAME_LENGTH = 100
@@ -147,10 +149,11 @@ def _expected(facts: Facts) -> str:
 
 
 def money_text(amount: Decimal, currency: str) -> str:
-    """An amount as people read it: `1,234.50 EUR`; what is smaller than a cent says so."""
-    rounded = round_total(amount, 2)
-    said = "less than 0.01" if amount and not rounded else f"{rounded:,.2f}"
-    return f"{said} {plain_text(currency, NAME_LENGTH)}".rstrip()
+    """An amount as people read it: `1 234.50 EUR`; what is smaller than the smallest payable amount says so."""
+    currency = plain_text(currency, NAME_LENGTH)
+    places = minor_unit_decimals(currency)
+    is_less = amount and not round_total(amount, places)
+    return f"less than {Decimal(1).scaleb(-places)} {currency}".rstrip() if is_less else said_amount(amount, currency)
 
 
 def _moment(at: datetime, zone: ZoneInfo) -> str:

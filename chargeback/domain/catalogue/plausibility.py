@@ -7,6 +7,7 @@ from statistics import median
 
 from chargeback.domain.catalogue.prices import Dated, Price, PriceKey, price_at
 from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.usage.meters import Meter
 
 FACTOR = 1_000
@@ -41,7 +42,11 @@ def far_from_list(prices: Listed) -> Iterator[Implausible]:
 def too_large(price: Price) -> str:
     """Why a price with its markup is too large for the files; empty where it is not."""
     most = max(price.list_per_million, price.contracted_per_million, price.per_million)
-    return f"{to_text(most)} {price.currency} per million is above {LARGEST_PRICE:,}" if most > LARGEST_PRICE else ""
+    return (
+        f"{grouped(most)} {price.currency} per million is above {grouped(LARGEST_PRICE)}"
+        if most > LARGEST_PRICE
+        else ""
+    )
 
 
 def _far_from_neighbours(listed: Listed) -> Iterator[Implausible]:

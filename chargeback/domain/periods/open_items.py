@@ -14,8 +14,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.money.exact import EXACT, ZERO, round_total, to_text, total
+from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
 from chargeback.domain.money.exact import cost as cost_of
+from chargeback.domain.money.numerals import bare_amount, grouped, said_amount
 from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.rating.usage_record import RecordPart, UsageRecord
 from chargeback.domain.terms.terms import ClosingRules
@@ -145,10 +146,10 @@ def _worth(
 ) -> Iterator[Excess]:
     if limit is None or (worth is not None and worth <= limit):
         return
-    amount = "nobody can say how much" if worth is None else f"about {_money(worth)} {currency}"
+    amount = "nobody can say how much" if worth is None else f"about {said_amount(worth, currency)}"
     yield Excess(
         ObstacleKind.UNSETTLED if state is LineState.UNSETTLED else ObstacleKind.UNPRICED,
-        f"what is {state} is worth {amount}; allowed are {to_text(limit)} {currency}",
+        f"what is {state} is worth {amount}; allowed are {grouped(limit)} {currency}",
         remedy,
         {f"{state} amount": _cents(worth)},
     )
@@ -159,15 +160,11 @@ def _estimated(items: OpenItems, rules: ClosingRules, currency: str, remedy: str
     if items.estimated > max(of_cost, rules.estimated_amount):
         yield Excess(
             ObstacleKind.ESTIMATED,
-            f"{_money(items.estimated)} {currency} of {_money(items.cost)} rest on estimates; allowed are"
-            f" {to_text(rules.estimated_percent)} % or {to_text(rules.estimated_amount)} {currency}",
+            f"{said_amount(items.estimated, currency)} of {bare_amount(items.cost, currency)} rest on estimates;"
+            f" allowed are {to_text(rules.estimated_percent)} % or {grouped(rules.estimated_amount)} {currency}",
             remedy,
             {"estimated amount": _cents(items.estimated)},
         )
-
-
-def _money(amount: Decimal) -> str:
-    return f"{round_total(amount, 2):,}"
 
 
 def _cents(amount: Decimal | None) -> int:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from chargeback.domain.money.exact import EXACT, ZERO, round_total, to_text
+from chargeback.domain.money.numerals import bare_amount, said_amount
 
 SHARE_DECIMALS = 4
 _PERCENT = Decimal("0.01")
@@ -59,7 +60,7 @@ def beyond_unverified(
     sums = unverified_sums(found)
     return {
         currency: (
-            f"{round_total(amount, 2):,} {currency} of {round_total(Decimal(totals.get(currency, '0')), 2):,} rest on"
+            f"{said_amount(amount, currency)} of {bare_amount(Decimal(totals.get(currency, '0')), currency)} rest on"
             f" prices that no list of the provider and no invoice shows; allowed are {to_text(percent)} %",
             math.ceil(amount * 100),
         )

@@ -7,7 +7,7 @@ from chargeback.domain.budgets.budget import Budget, ScopeKind
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.deployment import PROVISIONED
-from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.terms.shared_costs import (
     LARGEST_COST,
     Basis,
@@ -103,8 +103,8 @@ def refused_in_files(costs: Sequence[tuple[str, SharedCost]]) -> Iterator[str]:
         if is_reserved(cost.cost_id):
             yield f"{place}.id: {cost.cost_id!r} begins like the true-up of an invoice: give it another name"
         if largest(cost) > LARGEST_COST:
-            most = to_text(largest(cost))
-            yield f"{place}.units: together they cost {most} {cost.currency} in a month, above {LARGEST_COST:,}"
+            most = grouped(largest(cost))
+            yield f"{place}.units: together they cost {most} {cost.currency} in a month, above {grouped(LARGEST_COST)}"
         if _is_by_what_costs_nothing(cost):
             yield f"{place}.{_NO_COST}"
 

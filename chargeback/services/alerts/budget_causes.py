@@ -14,7 +14,8 @@ import msgspec
 from chargeback.domain.budgets.budget import Measure, Override, Step
 from chargeback.domain.budgets.state import BooksClock, BudgetState, Spend, begun_on, reached_at
 from chargeback.domain.money.exact import EXACT, ZERO, total
-from chargeback.services.alerts.wording import said_amount, said_date
+from chargeback.domain.money.numerals import said_amount
+from chargeback.services.alerts.wording import said_date
 
 _SETTLING = timedelta(days=1)
 """Usage of yesterday may still come, and streams be settled: only what is older counts as corrected."""

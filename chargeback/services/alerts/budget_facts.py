@@ -16,9 +16,10 @@ from chargeback.domain.budgets.windows import Every, Window
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.cost_centres.tree import is_within, with_ancestors
 from chargeback.domain.money.exact import EXACT, ZERO, round_total, total
+from chargeback.domain.money.numerals import said_amount
 from chargeback.domain.outlook.forecast import Estimate
 from chargeback.services.alerts.budget_causes import BudgetBasis, step_name
-from chargeback.services.alerts.wording import as_sentence, said_amount, said_percent, said_scope, said_window
+from chargeback.services.alerts.wording import as_sentence, said_percent, said_scope, said_window
 from chargeback.services.budgets.states import Evaluation
 
 BASIS = "budget"

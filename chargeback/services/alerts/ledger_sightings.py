@@ -8,6 +8,7 @@ from chargeback.domain.alerts.alert import Alert, Matter, Sighting
 from chargeback.domain.alerts.facts import AlertFigure, Facts
 from chargeback.domain.alerts.kinds import AlertKind, Severity
 from chargeback.domain.alerts.tolerances import AlertTolerances
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.time.days import UtcDay
 from chargeback.services.alerts.wording import said_date, said_number
 from chargeback.services.running.set_aside import Left, Stage
@@ -45,7 +46,7 @@ def conflict_sightings(facts: LedgerFacts, tolerances: AlertTolerances, now: dat
                 Severity.MONEY_AT_RISK,
                 Facts(
                     f"{said} an earlier one about the same call, on {_day(day)}; the earlier ones count",
-                    (AlertFigure("Calls of the day", f"{audit.calls:,}"),),
+                    (AlertFigure("Calls of the day", grouped(audit.calls)),),
                     advice=f"`chargeback conflicts --day {day}` lists who said what.",
                     link=link,
                 ),
@@ -63,7 +64,7 @@ def loss_sightings(facts: LedgerFacts, now: datetime, link: str) -> Iterator[Sig
                 Severity.MONEY_AT_RISK,
                 Facts(
                     f"{said} of {_day(day)} cannot be read any more, so what they cost is in no figure",
-                    (AlertFigure("Events of the day", f"{audit.events:,}"),),
+                    (AlertFigure("Events of the day", grouped(audit.events)),),
                     advice=f"`chargeback audit --day {day}` tries again; restore the ledger from its backup.",
                     link=link,
                 ),
@@ -117,8 +118,8 @@ def _accepted(day: UtcDay, loss: AcceptedLoss, link: str) -> Sighting:
             f"Events of {_day(day)} are lost for good, which {loss.by} accepted; the books of that day stand",
             (
                 AlertFigure("Why", loss.reason),
-                AlertFigure("Events that the ledger still has", f"{loss.events:,}"),
-                AlertFigure("Appends that are gone", f"{loss.missing:,}"),
+                AlertFigure("Events that the ledger still has", grouped(loss.events)),
+                AlertFigure("Appends that are gone", grouped(loss.missing)),
             ),
             since=datetime.fromisoformat(loss.at),
             link=link,

@@ -10,6 +10,7 @@ from chargeback.domain.alerts.alert import Alert, Matter, Sighting
 from chargeback.domain.alerts.facts import MOVERS_TOLD, AlertFigure, Facts
 from chargeback.domain.alerts.kinds import AlertKind, Severity
 from chargeback.domain.alerts.tolerances import AlertTolerances
+from chargeback.domain.money.numerals import grouped, said_amount
 from chargeback.domain.periods.open_items import OpenItems
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.terms.terms import ClosingRules
@@ -17,7 +18,7 @@ from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.time.months import Month, month_of
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.alerts.wording import said_amount, said_date, said_month, said_number
+from chargeback.services.alerts.wording import said_date, said_month, said_number
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -100,7 +101,7 @@ def unpriced_sightings(usage: Mapping[OpenKey, UnfinishedUsage], rules: OpenRule
             continue
         worth = items.worth_of_unpriced(rules.dearest)
         quantities = [
-            AlertFigure(meter.value.replace("_", " ").capitalize(), f"{quantity:,}")
+            AlertFigure(meter.value.replace("_", " ").capitalize(), grouped(quantity))
             for meter, quantity in sorted(items.unpriced_quantities.items())
         ]
         yield Sighting(

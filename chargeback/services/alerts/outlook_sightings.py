@@ -10,8 +10,9 @@ from chargeback.domain.alerts.kinds import AlertKind, Severity
 from chargeback.domain.alerts.tolerances import AlertTolerances
 from chargeback.domain.deployments.models import Model, Retiring
 from chargeback.domain.money.exact import EXACT
+from chargeback.domain.money.numerals import said_amount
 from chargeback.domain.outlook.anomalies import THE_OTHERS, Anomaly
-from chargeback.services.alerts.wording import said_amount, said_date, said_number
+from chargeback.services.alerts.wording import said_date, said_number
 
 NEAR_DAYS = (30, 7)
 """So many days before a model retires people are told again."""

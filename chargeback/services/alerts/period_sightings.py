@@ -9,11 +9,12 @@ from chargeback.domain.alerts.facts import AlertFigure, AlertMover, Facts
 from chargeback.domain.alerts.kinds import AlertKind, Severity
 from chargeback.domain.errors import ClosingRefused, PostingRefused
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
+from chargeback.domain.money.numerals import grouped, said_amount
 from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, PeriodState
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.months import Month
 from chargeback.services.alerts.ledger_sightings import NEWS
-from chargeback.services.alerts.wording import said_amount, said_month
+from chargeback.services.alerts.wording import said_month
 from chargeback.services.reconciling.reconciled_documents import Compared
 
 _MOST_REASONS = 5
@@ -95,7 +96,7 @@ def closed_sighting(period: BillingPeriod, manifest: Manifest | None, link: str)
     said = " and ".join(said_amount(cost, currency) for currency, cost in sorted(sums.items()))
     figures = [AlertFigure("Charged", said)] if said else []
     if manifest is not None:
-        figures.append(AlertFigure("Calls", f"{manifest.requests:,}"))
+        figures.append(AlertFigure("Calls", grouped(manifest.requests)))
         figures += [
             AlertFigure(f"Corrections of {said_month(each.period)}", said_amount(Decimal(each.cost), each.currency))
             for each in manifest.corrections

@@ -1,11 +1,12 @@
-"""How alerts say amounts, dates, windows and scopes: in words that people read without asking."""
+"""How alerts say numbers, dates, windows and scopes: in words that people read without asking."""
 
 from datetime import date, timedelta
 from decimal import Decimal
 
 from chargeback.domain.budgets.budget import Scope, ScopeKind
 from chargeback.domain.budgets.windows import Every, Window
-from chargeback.domain.money.exact import round_total, to_text
+from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.time.months import Month
 
 _DAY = timedelta(days=1)
@@ -33,19 +34,14 @@ _SCOPES = {
 }
 
 
-def said_amount(amount: Decimal, currency: str) -> str:
-    """Such as `6,432.10 USD`, rounded to two decimals as the commands do."""
-    return f"{round_total(amount, 2):,f} {currency}"
-
-
 def said_percent(percent: Decimal) -> str:
     """Such as `80 %`."""
     return f"{to_text(percent)} %"
 
 
 def said_number(number: int, one: str, many: str = "") -> str:
-    """Such as `1 call` or `2,310 calls`."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+    """Such as `1 call` or `2 310 calls`."""
+    return f"{grouped(number)} {one if number == 1 else many or f'{one}s'}"
 
 
 def said_date(day: date) -> str:

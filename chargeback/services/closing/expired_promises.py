@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.periods.open_items import Excess
 from chargeback.domain.rating.promises import Expired, promised_until
@@ -37,7 +37,7 @@ def expired_promises(expired: Expired, currency: str) -> list[Excess]:
     return [
         Excess(
             ObstacleKind.PROMISE,
-            f"{to_text(expired.cost)} {currency} were rated after what the provider promised had ended:"
+            f"{grouped(expired.cost)} {currency} were rated after what the provider promised had ended:"
             f" {expired.named}",
             "read the prices again, then end their entries or move promisedUntil, and `chargeback config apply`",
             {f"promised {price_id}": rows for price_id, rows in sorted(expired.rows.items())},

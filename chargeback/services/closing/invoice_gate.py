@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
-from chargeback.domain.money.exact import EXACT, round_total
+from chargeback.domain.money.exact import EXACT
+from chargeback.domain.money.numerals import bare_amount, said_amount
 from chargeback.domain.periods.obstacles import ObstacleKind
 from chargeback.domain.periods.open_items import Excess
 from chargeback.domain.time.months import Month
@@ -52,7 +53,7 @@ def _stale(period: Month, true_up: TrueUp | None, now: Decimal) -> Iterator[Exce
     if moved:
         yield Excess(
             ObstacleKind.TRUE_UP,
-            f"its books changed by {_money(moved)} {true_up.currency} since its true-up was set by {true_up.by}",
+            f"its books changed by {said_amount(moved, true_up.currency)} since its true-up was set by {true_up.by}",
             _AGAIN.format(period),
             {"true-up": _cents(moved)},
         )
@@ -69,16 +70,13 @@ def _beyond(
     if rules.exceeded_by(rest, Decimal(compared.invoiced)):
         yield Excess(
             ObstacleKind.VARIANCE,
-            f"the invoice of {_money(Decimal(compared.invoiced))} {compared.currency} is {_money(abs(rest))}"
+            f"the invoice of {said_amount(Decimal(compared.invoiced), compared.currency)} is"
+            f" {bare_amount(abs(rest), compared.currency)}"
             f" {'above' if rest > 0 else 'below'} the chargeback; allowed are {rules.percent} % or {rules.absolute}"
             f" {compared.currency}",
             _AGAIN.format(period),
             {"variance": _cents(rest)},
         )
-
-
-def _money(amount: Decimal) -> str:
-    return f"{round_total(amount, 2):,}"
 
 
 def _cents(amount: Decimal) -> int:

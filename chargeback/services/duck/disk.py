@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from chargeback.domain.errors import NoRoom
+from chargeback.domain.money.numerals import grouped
 
 PEAK_OVER_STAGED = 2.5
 """How much larger a folder gets than the database with the staged charges: 1.9 to 2.1 in `benchmarks.publish`."""
@@ -19,6 +20,6 @@ def require_room(staged: int, room: int, charges: int) -> None:
     needed = staged * PEAK_OVER_STAGED
     if needed > room:
         raise NoRoom(
-            f"{charges:,} charges of a few dates need about {needed / 1e6:,.0f} MB of temporary disk, and there"
-            f" are {room / 1e6:,.0f} MB: see 'Size limits' in docs/operations.md"
+            f"{grouped(charges)} charges of a few dates need about {grouped(round(needed / 1e6))} MB of temporary disk,"
+            f" and there are {grouped(round(room / 1e6))} MB: see 'Size limits' in docs/operations.md"
         )

@@ -13,6 +13,7 @@ from chargeback.domain.invoice.cost_exports import choose_run
 from chargeback.domain.invoice.reconciliation import Cause, Reconciliation, ReconciliationRules
 from chargeback.domain.invoice.variances import reconcile
 from chargeback.domain.money.exact import to_text, total
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.price_list.provider_meters import ProviderMeters
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month, utc_days_of
@@ -85,7 +86,7 @@ class Reconciled:
             )
         if self.invoice.paid_ahead:
             missing.append(
-                f"{to_text(self.invoice.paid_ahead)} {self.currency} were paid at once for longer than the month: set"
+                f"{grouped(self.invoice.paid_ahead)} {self.currency} were paid at once for longer than the month: set"
                 " reconciliation.cost in books.yaml to amortised"
             )
         return missing
@@ -97,7 +98,7 @@ class Reconciled:
         unpriced = total([each.unpriced for each in booked])
         estimated = total([each.estimated for each in booked])
         return [
-            f"{to_text(Decimal(number))} {what}"
+            f"{grouped(number)} {what}"
             for number, what in (
                 (unsettled, "calls wait for their tokens: run `chargeback settle`"),
                 (unpriced, "units have no price: add it, `chargeback config apply`"),

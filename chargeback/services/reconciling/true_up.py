@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from chargeback.domain.errors import TrueUpRefused
 from chargeback.domain.invoice.reconciliation import Cause
 from chargeback.domain.money.exact import to_text, total
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.terms.true_ups import TrueUpPart, costs_of, parts_of, replaced
@@ -116,7 +117,7 @@ def _missing(reconciled: "Reconciled") -> list[str]:
     missing = reconciled.missing_of_the_invoice()
     if not_yet := reconciled.found.by_cause().get(Cause.NOT_YET):
         missing.append(
-            f"usage of {to_text(not_yet[0].copy_abs())} {reconciled.currency} is not billed yet, so a true-up would"
+            f"usage of {grouped(not_yet[0].copy_abs())} {reconciled.currency} is not billed yet, so a true-up would"
             " take it back; wait for a later run of the export"
         )
     return missing

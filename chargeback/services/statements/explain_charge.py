@@ -11,12 +11,13 @@ from decimal import Context, Decimal
 
 from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.journals.documents import document_name
-from chargeback.domain.money.exact import EXACT, ZERO, total
+from chargeback.domain.money.exact import EXACT, ZERO, round_total, total
+from chargeback.domain.money.numerals import grouped
 from chargeback.domain.reports.figures import ChainPart, Figures, PricedUse, SharedPart
 from chargeback.domain.terms.shared_costs import IDLE
 from chargeback.domain.terms.terms import ExchangeRate
 from chargeback.services.publishing.period_tables import PeriodFrame
-from chargeback.services.statements.print_numbers import number, percent, rounded
+from chargeback.services.statements.print_numbers import percent
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _DIVISION = Context(prec=60)
@@ -145,9 +146,9 @@ def charge_chain(parts: Sequence[ChainPart], places: int) -> ChargeChain | None:
 
 
 def _column(part: ChainPart, places: int) -> list[Decimal]:
-    listed = rounded(part.listed, places)
-    discount = rounded(EXACT.subtract(part.contracted, part.listed), places)
-    markup = rounded(EXACT.subtract(part.charged, part.contracted), places)
+    listed = round_total(part.listed, places)
+    discount = round_total(EXACT.subtract(part.contracted, part.listed), places)
+    markup = round_total(EXACT.subtract(part.charged, part.contracted), places)
     return [listed, discount, markup, EXACT.subtract(part.cost, total([listed, discount, markup]))]
 
 
@@ -221,4 +222,4 @@ def whole_of(part: SharedPart) -> str:
     if part.price is None or part.quantity is None or part.unit in ("", "units"):
         return ""
     unit = part.unit.removesuffix("s") if part.quantity == 1 else part.unit
-    return f"{number(part.quantity)} {unit} at {number(part.price)} {part.currency}"
+    return f"{grouped(part.quantity)} {unit} at {grouped(part.price)} {part.currency}"

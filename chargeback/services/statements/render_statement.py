@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from chargeback.domain.cost_centres.tree import UNALLOCATED, ancestors
 from chargeback.domain.money.currencies import minor_unit_decimals
-from chargeback.domain.money.exact import EXACT, ZERO, total
+from chargeback.domain.money.exact import EXACT, ZERO, round_total, total
+from chargeback.domain.money.numerals import at_places, grouped
 from chargeback.domain.reports.figures import DayCost, Figures, Share
 from chargeback.domain.reports.focus import sku_meter
 from chargeback.domain.reports.layout import name_of, statement_path
@@ -35,14 +36,11 @@ from chargeback.services.statements.explain_charge import (
 from chargeback.services.statements.print_dates import month_name, short_month
 from chargeback.services.statements.print_numbers import (
     at_least,
-    cents,
     css_text,
     exact,
-    number,
     on_axis,
     percent,
     price_unit,
-    rounded,
 )
 from chargeback.services.statements.tabulate_days import tabulate_days
 
@@ -101,7 +99,7 @@ def _template(places: int, currency: str) -> jinja2.Template:
     """The template, for amounts with so many decimals, in headlines those of the currency; compiled once a process."""
 
     def headline(amount: Decimal, of: str = currency, *, plus: bool = False) -> str:
-        return cents(amount, places=min(minor_unit_decimals(of), places), plus=plus)
+        return at_places(amount, min(minor_unit_decimals(of), places), plus=plus)
 
     folder = files("chargeback.services.statements")
     environment = jinja2.Environment(
@@ -114,7 +112,7 @@ def _template(places: int, currency: str) -> jinja2.Template:
     environment.filters |= {
         "cents": headline,
         "exact": lambda amount, **given: exact(amount, places, **given),
-        "number": number,
+        "number": grouped,
         "at_least": at_least,
         "css_text": css_text,
         "month": month_name,
@@ -233,7 +231,7 @@ def isolated(application: str) -> Markup:
 
 
 def _why(figures: Figures, places: int) -> Why:
-    parts = {part: rounded(amount, places) for part, amount in summed(figures.movers).items()}
+    parts = {part: round_total(amount, places) for part, amount in summed(figures.movers).items()}
     totals = figures.totals
     change = EXACT.subtract(totals.cost, totals.previous)
     moved = [mover for mover in figures.movers if mover.change]

@@ -1,10 +1,9 @@
 """Says what is not final of a month, in sentences; nothing where all of it is."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
-from chargeback.domain.money.currencies import minor_unit_decimals
-from chargeback.domain.money.exact import round_total, total
+from chargeback.domain.money.exact import total
+from chargeback.domain.money.numerals import grouped, said_amount
 from chargeback.domain.reports.standing import InvoiceCheck
 from chargeback.services.statements.print_dates import month_name
 from chargeback.services.workbook.month_figures import MonthFigures
@@ -26,12 +25,12 @@ def what_is_not_final(of: MonthFigures) -> Iterator[str]:
     if unpriced := _sum(each.unpriced for each in months):
         yield f"Usage without a price is in no amount: {_rows(unpriced)}. See the sheet Open items."
     if unsettled := _sum(each.unsettled for each in months):
-        yield f"Calls whose tokens are not known yet are in no amount: {unsettled:,}. See the sheet Open items."
+        yield f"Calls whose tokens are not known yet are in no amount: {grouped(unsettled)}. See the sheet Open items."
     if estimated := total(each.estimated for each in months if each.estimated is not None):
-        yield f"{amount_text(estimated, frame.currency)} of it rest on estimates."
+        yield f"{said_amount(estimated, frame.currency)} of it rest on estimates."
     for currency, cost in of.elsewhere.items():
         yield (
-            f"Corrections of months that were kept in {currency} come in addition: {amount_text(cost, currency)}."
+            f"Corrections of months that were kept in {currency} come in addition: {said_amount(cost, currency)}."
             " See the sheet Other currencies."
         )
     if invoice := _INVOICE.get(frame.standing.invoice):
@@ -40,17 +39,12 @@ def what_is_not_final(of: MonthFigures) -> Iterator[str]:
         yield _clipped(f"{deed.by} closed the month in spite of what kept it open. Reason: {deed.reason}")
 
 
-def amount_text(amount: Decimal, currency: str) -> str:
-    """Such as `1,234.50 USD`."""
-    return f"{round_total(amount, minor_unit_decimals(currency)):,f} {currency}"
-
-
 def _sum(numbers: Iterator[int | None]) -> int:
     return sum(each for each in numbers if each)
 
 
 def _rows(number: int) -> str:
-    return f"{number:,} {'row' if number == 1 else 'rows'}"
+    return f"{grouped(number)} {'row' if number == 1 else 'rows'}"
 
 
 def _clipped(text: str) -> str:

@@ -9,12 +9,13 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from chargeback.domain.money.exact import EXACT, round_total
+from chargeback.domain.money.exact import EXACT
+from chargeback.domain.money.numerals import at_places, grouped, said_amount
 from chargeback.domain.time.months import Month
 from chargeback.services.statements.print_dates import month_name
 from chargeback.services.workbook.columns import Type
 from chargeback.services.workbook.month_figures import MonthFigures
-from chargeback.services.workbook.not_final import amount_text, what_is_not_final
+from chargeback.services.workbook.not_final import what_is_not_final
 from chargeback.services.workbook.overview_charts import (
     COLUMN_WIDTH,
     DATA_COLUMN,
@@ -132,7 +133,7 @@ def _change(of: MonthFigures) -> tuple[Decimal | str, str]:
         kept = f"kept in {', '.join(of.currencies_before)}" if of.currencies_before else "never published"
         return "unknown", f"Change from {before}: it was {kept}"
     relative = relative_change(of.headline, of.headline_before)
-    said = "" if relative is None else f": {round_total(relative * 100, 1):+,f} %"
+    said = "" if relative is None else f": {at_places(relative * 100, 1, plus=True)} %"
     so_far = "" if of.frame.is_closed else " so far"
     return EXACT.subtract(of.headline, of.headline_before), f"Change from {before}{so_far}{said}"
 
@@ -173,10 +174,10 @@ def _tree(of: MonthFigures, styles: Styles) -> Iterator[PageRow]:
     yield PageRow(dict(enumerate(_cells(whole, styles, bold=True, top=1))))
     faint = styles.of(**styles.faint)
     if unlisted:
-        yield PageRow({0: PageCell(f"{unlisted:,} more are on the sheet Cost centres.", faint)})
+        yield PageRow({0: PageCell(f"{grouped(unlisted)} more are on the sheet Cost centres.", faint)})
     for centre in other_budgets(of, _MOST_BUDGETS):
         assert centre.budget is not None
-        said = amount_text(centre.budget.amount, centre.budget.currency)
+        said = said_amount(centre.budget.amount, centre.budget.currency)
         yield PageRow({0: PageCell(f"The budget of {centre.name[:60]} is {said}.", faint)})
 
 

@@ -7,10 +7,10 @@ from decimal import Decimal
 from chargeback.api.costs.comparison import ComparisonAnswer, MoverAnswer
 from chargeback.api.costs.names import DimensionName
 from chargeback.api.costs.rows import CostPage
+from chargeback.domain.money.exact import round_total
 from chargeback.domain.reports.movers import MOVER_PARTS
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import YEARS, Month, dates_of
-from chargeback.services.statements.print_numbers import rounded
 from chargeback.web.api_client import ApiClient
 from chargeback.web.pages.cost_view import CostView
 from chargeback.web.rendering import PLACES
@@ -41,7 +41,7 @@ def movers_by(view: CostView) -> list[str]:
 def reasons(mover: MoverAnswer) -> list[tuple[str, str]]:
     """The parts of a change that can be seen at the decimals of a page: what, and how much."""
     parts = [(name, str(getattr(mover, name))) for name in MOVER_PARTS]
-    return [(name, amount) for name, amount in parts if rounded(Decimal(amount), PLACES)]
+    return [(name, amount) for name, amount in parts if round_total(Decimal(amount), PLACES)]
 
 
 def named_mover(mover: MoverAnswer, names: Sequence[str]) -> list[str]:

@@ -7,11 +7,10 @@ from typing import Any
 
 from chargeback.api.costs.comparison import ComparisonAnswer, CurrencyChangeAnswer, MoverAnswer
 from chargeback.api.costs.rows import CostPage, CostRowAnswer
-from chargeback.domain.money.exact import EXACT, total
+from chargeback.domain.money.exact import EXACT, round_total, total
 from chargeback.domain.reports.figures import Share
 from chargeback.domain.reports.movers import MOVER_PARTS
 from chargeback.domain.time.months import dates_of
-from chargeback.services.statements.print_numbers import rounded
 from chargeback.services.statements.tabulate_days import DayTable
 from chargeback.web.api_client import ApiClient
 from chargeback.web.figures import days_of, of_currency, shares_of
@@ -131,7 +130,7 @@ def _change(answer: ComparisonAnswer, currency: str) -> Change:
     of = next((each for each in answer.currencies if each.currency == currency), none)
     before, after, change = (None if each is None else Decimal(each) for each in (of.before, of.after, of.change))
     sums = {part: total([Decimal(getattr(each, part)) for each in answer.value]) for part in MOVER_PARTS}
-    causes = [(part, rounded(amount, PLACES)) for part, amount in sums.items()]
+    causes = [(part, round_total(amount, PLACES)) for part, amount in sums.items()]
     told = sorted(((part, amount) for part, amount in causes if amount), key=lambda each: -abs(each[1]))
     rest = Decimal(0) if change is None else EXACT.subtract(change, total([amount for _, amount in told]))
     missing = [*answer.before.missing_months, *answer.after.missing_months]

@@ -28,7 +28,7 @@ async def test_a_message_is_shown_once_with_what_matters(channels: Channels, nam
     (shown,) = channels.stand_ins.shown
     assert shown.service == name
     assert shown.mentions == ()
-    for part in ("product/support has spent 104 % of its budget for November", "chat-assistant", "8,320.00 EUR"):
+    for part in ("product/support has spent 104 % of its budget for November", "chat-assistant", "8\u202f320.00 EUR"):
         assert part in shown.text
 
 

@@ -107,10 +107,10 @@ def test_a_price_that_no_file_can_hold_is_named_with_its_markup() -> None:
     assert none == []
     assert plain == [
         "prices[0]: azure-openai/m/any/GlobalStandard/default/images@2026-01-01T00Z:"
-        " 10000000010000 USD per million is above 10,000,000,000,000"
+        " 10\u202f000\u202f000\u202f010\u202f000 USD per million is above 10\u202f000\u202f000\u202f000\u202f000"
     ]
     assert [fault.rpartition(": ")[2] for fault in marked] == [
-        "10010000000000 USD per million is above 10,000,000,000,000"
+        "10\u202f010\u202f000\u202f000\u202f000 USD per million is above 10\u202f000\u202f000\u202f000\u202f000"
     ]
 
 

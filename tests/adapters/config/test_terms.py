@@ -231,8 +231,8 @@ def test_terms_do_not_touch_how_usage_is_rated(folder: Path) -> None:
         (
             "units: 50",
             "units: 2000000000",
-            "shared-costs.yaml:6: sharedCosts[0].units: together they cost 1862500000000 USD in a month,"
-            " above 1,000,000,000,000",
+            "shared-costs.yaml:6: sharedCosts[0].units: together they cost"
+            " 1\u202f862\u202f500\u202f000\u202f000 USD in a month, above 1\u202f000\u202f000\u202f000\u202f000",
         ),
         (
             "measure: tokens",

@@ -28,14 +28,14 @@ def test_a_message_says_what_how_much_since_when_who_moved_it_and_what_is_expect
     assert said.subject == "Money at risk: product/support has spent 104 % of its budget for November"
     assert [(row.label, row.value) for row in said.alerts[0].rows] == [
         ("Cost centre", "product/support"),
-        ("Spent", "8,320.00 EUR"),
-        ("Budget", "8,000.00 EUR"),
+        ("Spent", "8\u202f320.00 EUR"),
+        ("Budget", "8\u202f000.00 EUR"),
         ("Since", "30 November 2026, 12:00 Europe/Berlin"),
         (
             "Moved most by",
-            "chat-assistant 4,120.50 EUR; ticket-summaries 900.00 EUR; nightly-evaluation less than 0.01 EUR",
+            "chat-assistant 4\u202f120.50 EUR; ticket-summaries 900.00 EUR; nightly-evaluation less than 0.01 EUR",
         ),
-        ("Expected", "9,450.13 EUR in the end; in 8 of 10 cases between 9,000.00 EUR and 9,990.00 EUR"),
+        ("Expected", "9\u202f450.13 EUR in the end; in 8 of 10 cases between 9\u202f000.00 EUR and 9\u202f990.00 EUR"),
         ("What to do", "Ask the owner whether the evaluation may stop."),
     ]
     assert said.alerts[0].link == OVERRUN.link
@@ -95,12 +95,23 @@ def test_a_time_is_that_of_the_zone_also_when_its_clock_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "said"),
-    [("1234567.891", "1,234,567.89 EUR"), ("-0.5", "-0.50 EUR"), ("0", "0.00 EUR"), ("0.0000001", "less than 0.01 EUR"),
-     ("0.005", "less than 0.01 EUR"), ("0.015", "0.02 EUR"), ("1E+3", "1,000.00 EUR")],
+    ("amount", "currency", "said"),
+    [("1234567.891", "EUR", "1\u202f234\u202f567.89 EUR"), ("-0.5", "EUR", "\u22120.50 EUR"), ("0", "EUR", "0.00 EUR"),
+     ("0.0000001", "EUR", "less than 0.01 EUR"), ("0.005", "EUR", "less than 0.01 EUR"), ("0.015", "EUR", "0.02 EUR"),
+     ("1E+3", "EUR", "1\u202f000.00 EUR"), ("1234.5", "JPY", "1\u202f234 JPY"), ("0.5", "JPY", "less than 1 JPY"),
+     ("1234.5", "", "1\u202f234.50")],
 )  # fmt: skip
-def test_an_amount_has_two_places_and_separators(amount: str, said: str) -> None:
-    assert money_text(Decimal(amount), "EUR") == said
+def test_an_amount_has_the_places_of_its_currency_and_separators(amount: str, currency: str, said: str) -> None:
+    assert money_text(Decimal(amount), currency) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("spent 1\u202f234\u202f567.89 EUR", "spent 1\u202f234\u202f567.89 EUR"), ("1\u202f\u202f2 \u202f3", "1 2 3"),
+     ("a\u202f1\u202fb\u00a02\u20033\x004\u20285", "a 1 b 2 3 4 5")],
+)  # fmt: skip
+def test_of_all_blanks_only_the_one_within_a_number_stays(text: str, said: str) -> None:
+    assert plain_text(text, 100) == said
 
 
 @pytest.mark.parametrize("name", HOSTILE)

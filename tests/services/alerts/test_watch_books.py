@@ -87,7 +87,7 @@ async def test_usage_without_a_price_is_told_once_for_each_deployment_with_its_a
 
     facts = alert.raised.facts
     assert facts.headline.endswith(" has no price: 3 calls")
-    assert ("Output tokens", "1,500") in [(each.label, each.value) for each in facts.figures]
+    assert ("Output tokens", "1\u202f500") in [(each.label, each.value) for each in facts.figures]
     assert facts.figures[0] == AlertFigure("Called most by", "unallocated (3 calls)")
     assert facts.since == datetime.fromisoformat(f"{DAY}T00:00:00+00:00")
     assert (alert.matter.period, alert.severity) == (MONTH, Severity.MONEY_AT_RISK)
@@ -105,7 +105,7 @@ async def test_the_amounts_are_those_that_keep_the_month_from_closing() -> None:
 
     said = {each.label: each.value for each in alert.raised.facts.figures}
     assert f": {items.unpriced} calls" in alert.raised.facts.headline
-    assert {meter.value: f"{n:,}" for meter, n in items.unpriced_quantities.items()} == {
+    assert {meter.value: f"{n:,}".replace(",", "\u202f") for meter, n in items.unpriced_quantities.items()} == {
         label.lower().replace(" ", "_"): value for label, value in said.items() if label.endswith("tokens")
     }
 

@@ -168,7 +168,7 @@ async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_ca
         await in_memory.close("2026-03", AFTER_GRACE)
 
     assert refused.value.reasons == [
-        "what is unpriced is worth about 10,000.00 USD; allowed are 10 USD;"
+        "what is unpriced is worth about 10\u202f000.00 USD; allowed are 10 USD;"
         " add the prices or deployments to config/, then `chargeback config apply`"
     ]
     in_memory.catalogues.settled_by = Terms(closing=replace(tolerant, unpriced_amount=Decimal(10_000)))

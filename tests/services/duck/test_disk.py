@@ -15,7 +15,7 @@ from chargeback.services.publishing.period_engine import PeriodEngine
 def test_what_the_peak_of_the_work_needs_must_be_there() -> None:
     require_room(100, int(100 * PEAK_OVER_STAGED), 1)
 
-    with pytest.raises(NoRoom, match=r"7,000,000 charges of a few dates need about 500 MB .* there are 400 MB: see"):
+    with pytest.raises(NoRoom, match=r"7\u202f000\u202f000 charges of a few dates need about 500 MB .* 400 MB: see"):
         require_room(200_000_000, 400_000_000, 7_000_000)
 
 

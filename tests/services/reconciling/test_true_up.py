@@ -137,7 +137,7 @@ async def test_what_was_paid_at_once_for_a_year_is_no_true_up_of_a_month() -> No
     ahead = dataclasses.replace(month, invoice=dataclasses.replace(month.invoice, paid_ahead=Decimal(240_000)))
 
     with pytest.raises(
-        TrueUpRefused, match=r"240000 USD were paid at once .* reconciliation\.cost in books\.yaml to amort"
+        TrueUpRefused, match=r"240\u202f000 USD were paid at once .* reconciliation\.cost in books\.yaml to amort"
     ):
         await set_true_up(MemoryControl(), ahead, by="dora", now=NOW, despite="never mind")
 

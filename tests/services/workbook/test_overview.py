@@ -115,7 +115,8 @@ def test_what_is_not_final_is_said_in_sentences(tmp_path: Path) -> None:
         "Usage without a price is in no amount: 1 row. See the sheet Open items.",
         "Calls whose tokens are not known yet are in no amount: 7. See the sheet Open items.",
         "2.00 USD of it rest on estimates.",
-        "Corrections of months that were kept in EUR come in addition: -12.50 EUR. See the sheet Other currencies.",
+        "Corrections of months that were kept in EUR come in addition: \u221212.50 EUR."
+        " See the sheet Other currencies.",
         "Corrections of months that were kept in JPY come in addition: 3 JPY. See the sheet Other currencies.",
         "The provider's invoice differs from it by more than is tolerated.",
         "=Bob closed the month in spite of what kept it open. Reason: it was urgent",
@@ -179,7 +180,7 @@ def test_a_budget_in_another_currency_is_said_in_it(tmp_path: Path) -> None:
 
     assert tree(sheet)["Product"][3:] == ["", ""]
     assert tree(sheet)["Research"] == [0.0, "", "", 0.5, 0.0]
-    assert "The budget of Product is 2,000.00 EUR." in [line[0] for line in sheet]
+    assert "The budget of Product is 2\u202f000.00 EUR." in [line[0] for line in sheet]
 
 
 def test_two_charts_show_the_days_of_the_month_and_the_costliest_cost_centres(tmp_path: Path) -> None:

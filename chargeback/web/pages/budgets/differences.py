@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from chargeback.domain.money.exact import to_text
+from chargeback.domain.money.numerals import grouped
 
 _NAMES = {
     "costCentre": "Cost centre",
@@ -87,6 +87,6 @@ def _rollover(rollover: Mapping[str, Any]) -> str:
 
 def _number(value: Any) -> str:
     try:
-        return to_text(Decimal(str(value)))
+        return grouped(Decimal(str(value)))
     except InvalidOperation:
         return str(value)
