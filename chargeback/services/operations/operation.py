@@ -18,7 +18,10 @@ KIND = "operation"
 _LIST = "list"
 
 MOST_WAITING = 100
-"""How many may wait; who asks for more has a program that goes round in circles."""
+"""How many may wait."""
+
+MOST_OF_ONE = 30
+"""How many of one person may wait; who asks for more has a program that goes round in circles, and others wait, too."""
 
 MOST_REMEMBERED = 100
 """How many of those that ended the list names; each can be read by its id for ever."""
@@ -97,10 +100,11 @@ class OperationRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Listed(msgspec.Struct, frozen=True):
-    """The ids of what is to be done, and of what ended last, each in order."""
+    """The ids of what is to be done, and of what ended last, each in order; `actors`: who asked for what waits."""
 
     waiting: tuple[str, ...] = ()
     ended: tuple[str, ...] = ()
+    actors: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,8 @@ class Operations:
     async def ask(self, id_: str, order: OperationOrder, now: datetime) -> OperationRecord:
         """Begin an operation; one with the same id and order is the same. Raises `Conflict` for another order."""
         listed, _ = await self._list()
-        if id_ not in listed.waiting and len(listed.waiting) >= MOST_WAITING:
-            raise Conflict(f"{MOST_WAITING} operations wait already: wait until they are done")
+        if id_ not in listed.waiting:
+            _require_room(listed, order.actor)
         made = OperationRecord(id=id_, order=order, asked_at=now, changed_at=now)
         try:
             await self.control.swap(KIND, id_, msgspec.to_builtins(made), None)
@@ -122,7 +126,7 @@ class Operations:
             if made.order != replace(order, actor=made.order.actor):  # the request that came first did it
                 raise Conflict(f"the operation {id_} is another one") from None
         if not made.state.is_over:
-            await self._change_list(lambda each: _with(each, id_))
+            await self._change_list(lambda each: _with(each, id_, order.actor))
         return made
 
     async def get(self, id_: str) -> tuple[OperationRecord, str]:
@@ -170,12 +174,22 @@ class Operations:
             return
 
 
-def _with(listed: _Listed, id_: str) -> _Listed:
-    return listed if id_ in listed.waiting else replace(listed, waiting=(*listed.waiting, id_))
+def _require_room(listed: _Listed, actor: Actor) -> None:
+    if len(listed.waiting) >= MOST_WAITING:
+        raise Conflict(f"{MOST_WAITING} operations wait already: wait until they are done")
+    if [*listed.actors.values()].count(actor.id) >= MOST_OF_ONE:
+        raise Conflict(f"{MOST_OF_ONE} operations of yours wait already: wait until they are done")
+
+
+def _with(listed: _Listed, id_: str, actor: Actor) -> _Listed:
+    if id_ in listed.waiting:
+        return listed
+    return replace(listed, waiting=(*listed.waiting, id_), actors={**listed.actors, id_: actor.id})
 
 
 def _without(listed: _Listed, id_: str) -> _Listed:
     if id_ not in listed.waiting:
         return listed
     waiting = tuple(each for each in listed.waiting if each != id_)
-    return _Listed(waiting, (*listed.ended, id_)[-MOST_REMEMBERED:])
+    actors = {each: actor for each, actor in listed.actors.items() if each != id_}
+    return _Listed(waiting, (*listed.ended, id_)[-MOST_REMEMBERED:], actors)

@@ -13,6 +13,7 @@ from chargeback.domain.audit_log.actor import Actor
 from chargeback.domain.errors import ClosingRefused, Conflict, NotThere, StoreUnavailable
 from chargeback.services.operations import run_operations
 from chargeback.services.operations.operation import (
+    MOST_OF_ONE,
     MOST_WAITING,
     OperationKind,
     OperationOrder,
@@ -30,8 +31,8 @@ ANN = Actor.system("ann", "1")
 OperationWork = Callable[[OperationRecord], Awaitable[Mapping[str, str]]]
 
 
-def order(kind: OperationKind = OperationKind.CLOSE, period: str = "2026-10") -> OperationOrder:
-    return OperationOrder(kind=kind, actor=ANN, by="ann", period=period)
+def order(kind: OperationKind = OperationKind.CLOSE, period: str = "2026-10", actor: Actor = ANN) -> OperationOrder:
+    return OperationOrder(kind=kind, actor=actor, by="ann", period=period)
 
 
 class Dying(MemoryControl):
@@ -282,8 +283,22 @@ async def test_what_is_not_there_is_no_operation() -> None:
 async def test_as_many_wait_as_there_is_room_for() -> None:
     world = World()
     for number in range(MOST_WAITING):
-        await world.operations.ask(f"{number}", order(), NOW)
+        await world.operations.ask(f"{number}", order(actor=Actor.system(f"{number}", "1")), NOW)
 
-    with pytest.raises(Conflict, match="wait already"):
+    with pytest.raises(Conflict, match="100 operations wait already"):
         await world.operations.ask("one more", order(), NOW)
     assert (await world.operations.ask("0", order(), NOW)).id == "0"
+
+
+async def test_nobody_takes_the_room_of_all_others() -> None:
+    world = World()
+    for number in range(MOST_OF_ONE):
+        await world.operations.ask(f"{number}", order(), NOW)
+
+    with pytest.raises(Conflict, match="30 operations of yours wait already"):
+        await world.operations.ask("one more", order(), NOW)
+    await world.operations.ask("of bob", order(actor=Actor.system("bob", "1")), NOW)
+    await world.runner().run_waiting()
+    await world.operations.ask("one more", order(), NOW)
+
+    assert await world.operations.waiting() == ("one more",)
