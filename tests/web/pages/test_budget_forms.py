@@ -131,9 +131,12 @@ async def test_deleting_asks_once_more(limited: PageWorld, browsing: Browsing) -
     stale = await send(browsing("finance"), form)
     done = await send(browsing("finance"), form_to(stale.text, f"{path}/delete"), reason="it is over")
     said = text_of(await page(browsing("finance"), done.headers["location"]))
+    again = await send(browsing("finance"), form_to(stale.text, f"{path}/delete"), reason="it is over")
 
     assert stale.status_code == 412
     assert done.headers["location"] == "/budgets?done=deleted"
+    assert again.headers["location"] == "/budgets?done=gone"
+    assert "no such budget any more" in text_of(await page(browsing("finance"), again.headers["location"]))
     assert "product/search/deleted" not in said
     assert "The budget is deleted" in said
     assert (await browsing("finance").get(path)).status_code == 404

@@ -101,6 +101,16 @@ async def _deleting(visit: Visit) -> Page | Response:
 
 
 async def _delete(visit: Visit) -> Page | Response:
+    """Where the answer to the first try was lost, whoever sends the form again is told that the budget is gone."""
+    try:
+        return await _deleted(visit)
+    except ApiRefused as error:
+        if error.status != 404:
+            raise
+    return RedirectResponse("/budgets?done=gone", 303)
+
+
+async def _deleted(visit: Visit) -> Page | Response:
     read = await _read(visit)
     answer = read.as_kind(BudgetAnswer)
     reason, tag = visit.form.get("reason", ""), visit.form.get("tag", "")
