@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from chargeback.adapters.config.applied import AppliedCatalogues
+from chargeback.adapters.memory.stores import MemoryControl
+from chargeback.adapters.recording.control import RecordedControl
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.services.ports.control import Document
 from chargeback.services.requests.repeatable import RepeatableRequests
+from stack.example import EXAMPLE_CONFIG
 from tests.support.people import as_person, client_of
 from tests.support.whole_api import FINANCE, fresh, memory_container, whole_api
 
@@ -256,6 +261,28 @@ async def test_a_repeated_post_gets_the_same_answer_and_makes_nothing(
     assert (other.status_code, other.json()["error"]["code"]) == (409, "Conflict")
     (record,) = await container.change_budgets.made.records()
     assert len(record.changes) == 1
+
+
+async def test_what_one_instance_made_or_deleted_every_other_one_knows_at_once() -> None:
+    control = RecordedControl(MemoryControl())
+    one = memory_container(control=control, catalogues=AppliedCatalogues(control, EXAMPLE_CONFIG))
+    shared = {name: vars(one)[name] for name in ("control", "audit_entries", "people")}
+    two = memory_container(**shared, catalogues=AppliedCatalogues(control, EXAMPLE_CONFIG))
+    until = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    override = {"amount": "5", "until": until, "reason": "the launch"}
+
+    async with client_of(whole_api(one)) as first, client_of(whole_api(two)) as second:
+        before = await ids(second, "finance")  # from now on it knows for a minute what is in force
+        made = await post(first)
+        after = await ids(second, "finance")
+        overridden = await second.post(f"{PATH}/overrides", json=override, headers=as_person("finance"))
+        await first.delete(PATH, headers=as_person("finance") | {"If-Match": made.headers["etag"]})
+        gone = await ids(second, "finance")
+        late = await second.post(f"{PATH}/overrides", json=override, headers=as_person("finance"))
+
+    assert after == before | {SEARCH["id"]}
+    assert gone == before
+    assert (overridden.status_code, late.status_code) == (201, 404)
 
 
 async def test_two_instances_get_the_same_post_and_one_carries_it_out() -> None:

@@ -51,17 +51,13 @@ def just_made(record: BudgetRecord) -> SeenBudget:
 
 
 async def seen_budgets(container: "Container", who: Requester) -> list[SeenBudget]:
-    """All that somebody may see, by id."""
+    """All that somebody may see, by id; also what another instance made or deleted a moment ago."""
     require(who, Permission.READ_COSTS)
-    terms = await container.catalogues.terms()
-    records = {each.id: each for each in await container.change_budgets.made.records()}
-    filed = {each.id for each in terms.filed_budgets}
-    found = [
-        SeenBudget(each, None if each.id in filed else records.get(each.id))
-        for each in terms.budgets
-        if may_see_scope(who, each.scope)
-    ]
-    return sorted(found, key=lambda each: each.budget.id)
+    filed = {each.id: SeenBudget(each, None) for each in (await container.catalogues.terms()).filed_budgets}
+    records = await container.change_budgets.made.records()
+    made = {each.id: SeenBudget(each.budget, each) for each in records if each.budget is not None}
+    found = (made | filed).values()
+    return sorted((each for each in found if may_see_scope(who, each.budget.scope)), key=lambda each: each.budget.id)
 
 
 async def seen_budget(container: "Container", who: Requester, name: str) -> SeenBudget:

@@ -121,7 +121,8 @@ class BudgetOverrides:
         return (msgspec.convert(known[0], OverrideHistory), known[1]) if known else (OverrideHistory(budget), None)
 
     async def _budget(self, name: str, now: datetime) -> Budget:
-        budgets = [each for each in (await self._catalogues.terms()).budgets if now < each.effective.after]
+        terms = (await self._catalogues.version()).terms  # read afresh: another instance may have made it just now
+        budgets = [each for each in terms.budgets if now < each.effective.after]
         found = next((each for each in budgets if each.id == name), None)
         if found is None:
             known = ", ".join(sorted(each.id for each in budgets)) or "none"
