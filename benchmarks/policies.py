@@ -16,7 +16,9 @@ from tempfile import mkdtemp
 
 import httpx
 
-from tests.policies.one_region import EU, USAGE, Engines, Loop, OneRegion, chunk, product, sse
+from tests.policies.engines import Engines, Loop
+from tests.policies.one_region import EU, OneRegion, product
+from tests.policies.scripted_backends import USAGE, chunk, sse
 
 KEY = {"api-key": "key-support"}
 PRODUCTS = [

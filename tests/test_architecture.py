@@ -1,4 +1,4 @@
-"""The page on the architecture names what exists, and every package of the domain; the domain names no files."""
+"""The page on the architecture names what exists, and every package of the domain; no module is too long."""
 
 import ast
 import re
@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
 TOPS = ("apim-policies", "chargeback", "config", "docs", "examples", "infra", "scripts", "stack")
+PROGRAMS = ("benchmarks", "chargeback", "infra", "scripts", "stack", "tests")
+MOST_LINES = 400
 NAMED = sorted(
     {path for path in re.findall(r"`([\w./-]+)`", PAGE) if path.split("/")[0] in TOPS and "/" in path}
     | set(re.findall(r"`(\w+\.(?:py|json|toml|md))`", PAGE))
@@ -60,3 +62,14 @@ def test_the_domain_names_no_file_of_the_configuration_and_no_command() -> None:
     ]
 
     assert found == []
+
+
+def test_no_module_is_too_long_to_be_read_at_once() -> None:
+    lengths = {
+        path.relative_to(ROOT).as_posix(): path.read_bytes().count(b"\n")
+        for top in PROGRAMS
+        for path in (ROOT / top).rglob("*.py")
+        if "hooks_env" not in path.parts  # what azd makes for the hooks
+    }
+
+    assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES} == {}

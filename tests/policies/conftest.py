@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from stack.gateway.readings import READINGS
-from tests.policies.one_region import Engines, Loop, OneRegion
+from tests.policies.engines import Engines, Loop
+from tests.policies.one_region import OneRegion
 
 MakeRegion = Callable[..., OneRegion]
 

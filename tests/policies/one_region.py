@@ -1,13 +1,10 @@
 """A gateway of one region between a client and scripted backends, all on loopback, with the events it sent."""
 
 import asyncio
-import contextlib
 import json
-import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,128 +14,29 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from chargeback.adapters.config.gateway_tables import fragments
 from stack.gateway.config import load_config
 from stack.gateway.gateway import Gateway
-from stack.gateway.mono import Mono
 from stack.gateway.named_values import DEFAULTS, named_values, tier_values
 from stack.gateway.named_values import load_config as definitions
-from stack.gateway.prepare import prepare
 from stack.gateway.readings import READINGS, Readings
 from stack.gateway.server import application
+from tests.policies.engines import ROOT, Engines, Loop
+from tests.policies.scripted_backends import Answer, Seen, stream_answer
 from tests.support.company import CONFIG
 from tests.support.conditions import until, wait_for
 
-ROOT = Path(__file__).parents[2]
 KEYS = {"key-search": "search", "key-support": "support", "key-legal": "legal", "key-research": "research"}
 TENANT = "11111111-2222-3333-4444-555555555555"
 AUDIENCE = "api://gateway"
 FUNCTIONS = DEFAULTS["functions-client-id"]
 EU = ("oai-swedencentral", "oai-francecentral")
 US = ("oai-eastus2", "oai-westus3")
-USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-CHAT = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1760000000,
-    "model": "gpt-4o-2024-11-20",
-    "service_tier": "default",
-    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Paris"}}],
-    "usage": USAGE,
-}
-
-
-@dataclass
-class Answer:
-    """What a scripted backend says: a body at once or in pieces, or nothing at all."""
-
-    body: Any = field(default_factory=lambda: dict(CHAT))
-    status: int = 200
-    type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
-    delay: float = 0
-    pieces: list[bytes] | None = None
-    pause: float = 0
-    cut: bool = False
-    gone: bool = False
-    """The connection ends before anything is said."""
-    held: asyncio.Event | None = None
-    """What the second piece waits for."""
-
-    def content(self) -> bytes:
-        """The body as bytes."""
-        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
-
-
-@dataclass
-class Seen:
-    """A request as a backend saw it."""
-
-    account: str
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-
-class Loop:
-    """An event loop in a thread of its own, so that tests use the ordinary blocking clients."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """The result of `work`."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(240)
-
-    def stop(self) -> None:
-        """End the loop."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
 
 
 @cache
 def signing_key(_number: int) -> rsa.RSAPrivateKey:
     """The key that the issuer of tokens signs with; another number is another issuer's."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-class Engines:
-    """The compiled policies of each configuration that tests use; those with the same expressions share a process."""
-
-    def __init__(self, loop: Loop, cache: Path) -> None:
-        self._loop, self._cache = loop, cache
-        self._known: dict[str, tuple[Any, Mono]] = {}
-        self._processes: dict[Path, Mono] = {}
-
-    def get(
-        self, values: dict[str, str], config: dict[str, Any], folder: Path = ROOT / "apim-policies"
-    ) -> tuple[Any, Mono]:
-        """Policies and process for these named values and this configuration."""
-        generated = fragments(config)
-        key = json.dumps([values, generated, str(folder)], sort_keys=True)
-        if key not in self._known:
-            backends = {account["account"] for account in config["accounts"]}
-            policies, assembly = prepare(folder, values, backends, self._cache, generated)
-            if assembly.expressions not in self._processes:
-                self._processes[assembly.expressions] = Mono(assembly)
-                self._loop.run(self._processes[assembly.expressions].start())
-            self._known[key] = (policies, self._processes[assembly.expressions])
-        return self._known[key]
-
-    def stop(self) -> None:
-        """End the processes."""
-        for mono in self._processes.values():
-            self._loop.run(mono.stop())
 
 
 def product(id: str = "standard", **changes: Any) -> dict[str, Any]:
@@ -393,46 +291,9 @@ class OneRegion:
         headers = {"Content-Type": answer.type, **answer.headers} if answer.type else answer.headers
         if answer.pieces is None:
             return web.Response(status=answer.status, body=answer.content(), headers=headers)
-        return await _stream(request, answer, headers)
-
-
-async def _stream(request: web.Request, answer: Answer, headers: dict[str, str]) -> web.StreamResponse:
-    out = web.StreamResponse(status=answer.status, headers=headers)
-    await out.prepare(request)
-    with contextlib.suppress(ConnectionError):
-        async for piece in _paced(answer):
-            await out.write(piece)
-    if answer.cut and request.transport:
-        request.transport.abort()
-    return out
-
-
-async def _paced(answer: Answer) -> AsyncIterator[bytes]:
-    for piece in answer.pieces or []:
-        yield piece
-        if answer.held:
-            await answer.held.wait()
-        await asyncio.sleep(answer.pause)
+        return await stream_answer(request, answer, headers)
 
 
 def decided(*records: str, age: float = 0) -> str:
     """A string of decisions that was made `age` seconds ago."""
     return f"at={int((time.time() - age) * 1000)};{''.join(f'{record};' for record in records)}"
-
-
-def sse(*documents: Any) -> list[bytes]:
-    """The pieces of a stream of server-sent events."""
-    return [*(f"data: {json.dumps(each)}\n\n".encode() for each in documents), b"data: [DONE]\n\n"]
-
-
-def chunk(content: str | None = None, **more: Any) -> dict[str, Any]:
-    """One chunk of a streamed chat answer."""
-    choices = [] if content is None else [{"index": 0, "delta": {"content": content}, "finish_reason": None}]
-    return {
-        "id": "c1",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "gpt-4o-2024-11-20",
-        "choices": choices,
-        **more,
-    }

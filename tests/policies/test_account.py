@@ -12,7 +12,9 @@ from chargeback.domain.events.emitters import OURSELVES, Emitter
 from chargeback.domain.events.usage_event import EVER
 from chargeback.domain.usage.operations import operation_and_deployment
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import CHAT, ROOT, USAGE, OneRegion
+from tests.policies.engines import ROOT
+from tests.policies.one_region import OneRegion
+from tests.policies.scripted_backends import CHAT, USAGE
 from tests.support.builders import usage_event
 
 

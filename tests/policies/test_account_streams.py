@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.policies.one_region import USAGE, OneRegion, chunk, product, sse
+from tests.policies.one_region import OneRegion, product
+from tests.policies.scripted_backends import USAGE, chunk, sse
 
 
 def test_a_stream_is_pending_and_reaches_the_caller_unread(one_region: OneRegion) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import EU, product, sse
+from tests.policies.one_region import EU, product
+from tests.policies.scripted_backends import sse
 from tests.support.admitted_calls import NAMES, SEARCH, refused, respond
 
 

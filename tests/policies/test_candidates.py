@@ -11,7 +11,9 @@ import pytest
 from stack.gateway.named_values import load_config as definitions
 from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import EU, ROOT, US, OneRegion, accounts, chunk, sse
+from tests.policies.engines import ROOT
+from tests.policies.one_region import EU, US, OneRegion, accounts
+from tests.policies.scripted_backends import chunk, sse
 from tests.support.company import CONFIG
 
 KEY = {"api-key": "key-research"}

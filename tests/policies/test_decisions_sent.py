@@ -15,7 +15,8 @@ from chargeback.domain.budgets.budget import Scope, ScopeKind
 from stack.gateway.named_values import DEFAULTS
 from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import EU, FUNCTIONS, USAGE, OneRegion, chunk, decided, sse
+from tests.policies.one_region import EU, FUNCTIONS, OneRegion, decided
+from tests.policies.scripted_backends import USAGE, chunk, sse
 from tests.support.conditions import wait_for
 from tests.support.decisions import state
 from tests.support.decisions import text as made

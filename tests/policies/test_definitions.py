@@ -9,7 +9,8 @@ import pytest
 
 from chargeback.adapters.config.gateway_tables import MAX_FRAGMENT, fragments, tables
 from stack.gateway.named_values import DEFAULTS, load_config, named_values
-from tests.policies.one_region import EU, ROOT
+from tests.policies.engines import ROOT
+from tests.policies.one_region import EU
 from tests.support.company import CONFIG
 
 POLICIES = ROOT / "apim-policies"

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import EU, US, OneRegion, chunk, sse
+from tests.policies.one_region import EU, US, OneRegion
+from tests.policies.scripted_backends import chunk, sse
 
 BUSY = {"status": 429, "body": {"error": {"code": "429", "message": "slow down"}}}
 DOWN = {"status": 503, "body": {"error": {"code": "503", "message": "down"}}}

@@ -10,7 +10,8 @@ from typing import Any
 import openai
 import pytest
 
-from tests.policies.one_region import EU, US, Engines, Loop
+from tests.policies.engines import Engines, Loop
+from tests.policies.one_region import EU, US
 from tests.policies.whole_path import WholePath
 
 ASK: list[Any] = [{"role": "user", "content": "What is the capital of France, and why do you think so?"}]

@@ -8,7 +8,8 @@ import openai
 import pytest
 
 from stack.gateway.readings import Readings
-from tests.policies.one_region import EU, US, Engines, Loop
+from tests.policies.engines import Engines, Loop
+from tests.policies.one_region import EU, US
 from tests.policies.whole_path import WholePath
 from tests.support.conditions import wait_for
 

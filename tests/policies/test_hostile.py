@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.policies.one_region import USAGE, OneRegion
+from tests.policies.one_region import OneRegion
+from tests.policies.scripted_backends import USAGE
 
 # What is open in the documentation changes nothing here, so one reading is enough.
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import EU, USAGE, OneRegion, product
+from tests.policies.one_region import EU, OneRegion, product
+from tests.policies.scripted_backends import USAGE
 from tests.support.refusals import refused, turned_away
 
 CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"

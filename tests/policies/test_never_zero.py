@@ -10,7 +10,8 @@ from chargeback.domain.events.emitters import OURSELVES
 from chargeback.domain.events.usage_event import EVER
 from chargeback.domain.streams.estimates import UNANSWERED
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import CHAT, EU, US, USAGE, OneRegion, chunk, sse
+from tests.policies.one_region import EU, US, OneRegion
+from tests.policies.scripted_backends import CHAT, USAGE, chunk, sse
 from tests.support.stored_responses import get, post, response, taken
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)

@@ -8,7 +8,8 @@ import pytest
 
 from chargeback.domain.usage.operations import OFFERED, WITHHELD, operation_and_deployment
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import ROOT, OneRegion, product
+from tests.policies.engines import ROOT
+from tests.policies.one_region import OneRegion, product
 
 KEY = {"api-key": "key-search"}
 

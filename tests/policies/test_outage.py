@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.policies.one_region import Engines, Loop
+from tests.policies.engines import Engines, Loop
 from tests.policies.whole_path import WholePath
 
 ASK: list[Any] = [{"role": "user", "content": "What is the capital of France, and why do you think so?"}]

@@ -10,7 +10,7 @@ import pytest
 
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.domain.usage.meters import Meter
-from tests.policies.one_region import Engines, Loop
+from tests.policies.engines import Engines, Loop
 from tests.policies.whole_path import WholePath
 
 LINES = ("lines.jsonl", b'{"custom_id": "1"}\n')

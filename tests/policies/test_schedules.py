@@ -17,7 +17,8 @@ import pytest
 from stack.gateway.named_values import load_config as definitions
 from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import CHAT, EU, US, Answer, OneRegion, Seen, chunk, product, sse
+from tests.policies.one_region import EU, US, OneRegion, product
+from tests.policies.scripted_backends import CHAT, Answer, Seen, chunk, sse
 from tests.support.company import CONFIG
 
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "1"))

@@ -15,7 +15,8 @@ import pytest
 from langchain_openai import AzureChatOpenAI, AzureOpenAIEmbeddings, ChatOpenAI
 from openai import DefaultHttpxClient, OpenAI
 
-from tests.policies.one_region import EU, ROOT, US, Engines, Loop
+from tests.policies.engines import ROOT, Engines, Loop
+from tests.policies.one_region import EU, US
 from tests.policies.whole_path import WholePath
 
 SOUND = ("speech.wav", b"RIFF" + bytes(48_000), "audio/wav")

@@ -14,7 +14,7 @@ from chargeback.adapters.config.folders import path_of
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import total
 from chargeback.domain.usage.meters import Meter
-from tests.policies.one_region import Engines, Loop
+from tests.policies.engines import Engines, Loop
 from tests.policies.whole_path import WholePath
 from tests.support.catalogues import START, dated
 from tests.support.company import CONFIG

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import CHAT, EU, OneRegion
+from tests.policies.one_region import EU, OneRegion
+from tests.policies.scripted_backends import CHAT
 from tests.support.refusals import refused
 
 KEY = {"api-key": "key-search"}

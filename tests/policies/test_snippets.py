@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from stack.listening import listening
-from tests.policies.one_region import ROOT, Engines, Loop
+from tests.policies.engines import ROOT, Engines, Loop
 from tests.policies.whole_path import WholePath
 
 DOCUMENTS = {"README.md": "## Call it", "apim-policies/README.md": "## Clients"}

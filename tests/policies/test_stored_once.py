@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.policies.one_region import EU, OneRegion, sse
+from tests.policies.one_region import EU, OneRegion
+from tests.policies.scripted_backends import sse
 from tests.support.stored_responses import CREATED, USAGE, get, post, response, taken
 
 

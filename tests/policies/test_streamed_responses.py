@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.policies.conftest import MakeRegion
-from tests.policies.one_region import EU, OneRegion, product, sse
+from tests.policies.one_region import EU, OneRegion, product
+from tests.policies.scripted_backends import sse
 from tests.support.stored_objects import call, code
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.policies.one_region import EU, OneRegion, sse
+from tests.policies.one_region import EU, OneRegion
+from tests.policies.scripted_backends import sse
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

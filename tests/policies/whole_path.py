@@ -53,7 +53,8 @@ from stack.identity.tokens import ASKING, TENANT, load_signer
 from stack.listening import listening
 from stack.openai_backends.serve import Backends
 from stack.openai_backends.serve import serve as serve_backends
-from tests.policies.one_region import ROOT, Loop, product
+from tests.policies.engines import ROOT, Loop
+from tests.policies.one_region import product
 from tests.support.catalogues import catalogue
 from tests.support.company import CONFIG
 from tests.support.product_in_memory import ProductInMemory

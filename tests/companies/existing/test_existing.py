@@ -40,7 +40,7 @@ from tests.companies.folders import company_folder
 from tests.infra.evaluated import needs_compiler, place, value
 from tests.infra.hooks.conftest import LocalAzure, azure, environment
 from tests.policies.conftest import engines
-from tests.policies.one_region import Engines, Loop
+from tests.policies.engines import Engines, Loop
 from tests.policies.whole_path import WholePath
 
 from deployment import Deployment, Note, read_deployment  # isort: skip - a hook, found once its folder is known

@@ -14,7 +14,7 @@ from chargeback.adapters.config.gateway import gateway_faults
 from stack.gateway.shared_service import publish_metering
 from tests.companies.folders import HERE, company_folder
 from tests.policies.conftest import engines
-from tests.policies.one_region import ROOT, Engines, Loop
+from tests.policies.engines import ROOT, Engines, Loop
 from tests.policies.whole_path import WholePath
 from tests.support.published_product import PublishedProduct
 
