@@ -1,11 +1,8 @@
-"""Fabrikam keeps its service, account, workspace, network, zones and vault: nothing of them is made, set or removed."""
+"""Fabrikam keeps its service, account, workspace, network, zones and vault: nothing of them is set or removed."""
 
 import dataclasses
-import functools
 import json
-import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,15 +13,12 @@ import pytest
 
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.config.gateway import gateway_faults
-from stack.bicep.compiler import GIVEN, EvaluatedTemplate, evaluate
 from stack.example import ROOT
 from stack.gateway.shared_service import publish
 from tests.companies.existing.estate import (
     ACCOUNT,
     ASSIGNMENTS,
     GROUPS,
-    MARK,
-    OPENAI_USER,
     OWNER,
     PERMISSIONS,
     SECRETS_OFFICER,
@@ -37,7 +31,6 @@ from tests.companies.existing.estate import (
     stand_up,
 )
 from tests.companies.folders import company_folder
-from tests.infra.evaluated import needs_compiler, place, value
 from tests.infra.hooks.conftest import LocalAzure, azure, environment
 from tests.policies.conftest import engines
 from tests.policies.engines import Engines, Loop
@@ -52,7 +45,6 @@ from azure_rest import AzureRefused  # isort: skip
 
 __all__ = ["azure", "engines", "environment"]
 ROLES = json.loads((ROOT / "tests/infra/hooks/roles.json").read_text("utf-8"))
-NEW_SERVICE_SETTINGS = {"microsoft.apimanagement/service", "microsoft.apimanagement/service/diagnostics"}
 
 
 @pytest.fixture
@@ -307,76 +299,6 @@ def test_the_hook_before_down_ends_with_an_error_so_that_azd_goes_no_further(
         azure.on("GET", f"/subscriptions/sub/providers/Microsoft.{kind}", (200, {"value": []}))
 
     assert before_down(azure.client()) == 1
-
-
-@functools.cache
-def evaluated() -> EvaluatedTemplate:
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder)
-        for part in ("infra", "apim-policies"):
-            shutil.copytree(ROOT / part, tree / part)
-        company_folder("existing", tree / "config")
-        given = {**GIVEN, "profile": "production", "existingWorkspaceId": WORKSPACE, "existingVaultId": VAULT}
-        return evaluate(given, tree / "infra/main.bicep")
-
-
-@needs_compiler
-def test_in_what_exists_only_marked_things_are_made() -> None:
-    theirs = [item for item in evaluated().resources if place(item).startswith(GROUPS.lower())]
-
-    assert evaluated().warnings == []
-    assert len(theirs) > 50
-    for item in theirs:
-        kind = item["type"].lower()
-        assert kind not in NEW_SERVICE_SETTINGS, place(item)
-        if kind.startswith("microsoft.authorization/"):
-            assert MARK.replace("env", "preview") in str(item["properties"])
-        else:
-            assert kind.startswith("microsoft.apimanagement/service/"), place(item)
-            name = re.split(r"/apim-fabrikam/[a-z]+/", place(item))[1].split("/")[0]
-            assert name.startswith("chargeback-") or name in ("ai-standard", "claims-ai"), place(item)
-
-
-@needs_compiler
-def test_a_role_that_is_given_on_an_account_of_others_is_defined_in_its_group() -> None:
-    made = [
-        place(item).rpartition("/")[2]
-        for item in evaluated().of("Microsoft.Authorization/roleDefinitions")
-        if place(item).startswith(GROUPS.lower())
-    ]
-    given = [
-        str(item["properties"]["roleDefinitionId"])
-        for item in evaluated().of("Microsoft.Authorization/roleAssignments")
-        if place(item).startswith(ACCOUNT.lower())
-    ]
-
-    assert len(made) == 1
-    assert sum(made[0] in each for each in given) == 1
-    assert sum(OPENAI_USER in each for each in given) == 1
-
-
-@needs_compiler
-def test_what_exists_is_not_made_again() -> None:
-    resources = evaluated().resources
-    counted = {kind: [item["name"] for item in resources if item["type"].lower() == kind.lower()] for kind in (
-        "Microsoft.ApiManagement/service",
-        "Microsoft.OperationalInsights/workspaces",
-        "Microsoft.OperationalInsights/workspaces/tables",
-        "Microsoft.Network/virtualNetworks",
-        "Microsoft.Network/natGateways",
-        "Microsoft.Network/publicIPAddresses",
-        "Microsoft.Network/trafficManagerProfiles",
-    )}  # fmt: skip
-    accounts = evaluated().of("Microsoft.CognitiveServices/accounts")
-    zones = {item["name"] for item in evaluated().of("Microsoft.Network/privateDnsZones")}
-
-    assert not any(counted.values()), counted
-    assert [item["location"] for item in accounts] == ["francecentral"]  # the account that Fabrikam had not
-    assert not zones & {"privatelink.blob.core.windows.net", "privatelink.openai.azure.com"}
-    assert all(
-        "vnet-fabrikam" in str(value(each, "subnet.id"))
-        for each in evaluated().of("Microsoft.Network/privateEndpoints")
-    )
 
 
 @pytest.fixture
