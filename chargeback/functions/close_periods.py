@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
-from chargeback.domain.errors import ClosingRefused, PostingRefused
+from chargeback.domain.errors import ClosingRefused, PostingRefused, SomeFailed
 from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.functions.timer_run import timer_run
 from chargeback.log_line import log_line
@@ -24,12 +24,33 @@ def blueprint(container: Container) -> func.Blueprint:
     async def close_periods(timer: func.TimerRequest, context: func.Context) -> None:
         async with timer_run(container, "close_periods", context):
             now = datetime.now(UTC)
-            outcomes = await container.closer.close_due(now, lambda outcome: _report(outcome, timer))
-            await container.books_watch.refused(outcomes, now)
-            journals = await container.journals.make_due(now, _report_journal)
-            await container.books_watch.unposted([each for each in journals if isinstance(each, PostingRefused)], now)
+            try:
+                await _close(container, now, timer)
+            finally:
+                # They are of months that are closed already: whatever is wrong with another one keeps none back.
+                await _make_journals(container, now)
 
     return bp
+
+
+async def _close(container: Container, now: datetime, timer: func.TimerRequest) -> None:
+    outcomes: list[BillingPeriod | ClosingRefused] = []
+
+    def report(outcome: BillingPeriod | ClosingRefused) -> None:
+        outcomes.append(outcome)
+        _report(outcome, timer)
+
+    try:
+        await container.closer.close_due(now, report)
+    except SomeFailed:  # some could not be filed; every one that is due was looked at all the same
+        await container.books_watch.refused(outcomes, now)
+        raise
+    await container.books_watch.refused(outcomes, now)
+
+
+async def _make_journals(container: Container, now: datetime) -> None:
+    journals = await container.journals.make_due(now, _report_journal)
+    await container.books_watch.unposted([each for each in journals if isinstance(each, PostingRefused)], now)
 
 
 def _report(outcome: BillingPeriod | ClosingRefused, timer: func.TimerRequest) -> None:
