@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
@@ -14,6 +13,7 @@ from chargeback.api.periods.reconciliations import ReconciliationAnswer
 from chargeback.domain.time.months import Month
 from chargeback.services.statements.print_dates import month_name
 from chargeback.web.api_client import ApiRefused
+from chargeback.web.form_keys import form_key
 from chargeback.web.month_words import may_change, said_state
 from chargeback.web.pages.month_files import charges_of_files, files_for
 from chargeback.web.parts import parts, shown
@@ -141,7 +141,7 @@ async def _page(visit: Visit, act: MonthAct, refused: ApiRefused | None = None) 
         "month": month,
         "said_state": said_state(month),
         "tag": read.tag,
-        "key": str(uuid4()),
+        "key": form_key(visit, refused),
         "reason": visit.form.get("reason", ""),
         "refused": refused,
         "found": found,

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
@@ -14,6 +13,7 @@ from chargeback.domain.access.permissions import Permission, refusal
 from chargeback.domain.access.requester import Requester
 from chargeback.services.running.set_aside import Stage
 from chargeback.web.api_client import ApiRefused
+from chargeback.web.form_keys import form_key
 from chargeback.web.log_tabs import tabs
 from chargeback.web.operation_words import ShownOperation, shown_operation
 from chargeback.web.parts import parts
@@ -154,7 +154,7 @@ async def _repair(visit: Visit, repair: Repair, refused: ApiRefused | None = Non
         "repair": repair,
         "numbers": _numbers(repair, found),
         "found": found,
-        "key": str(uuid4()),
+        "key": form_key(visit, refused),
         "reason": visit.form.get("reason", ""),
         "refused": refused,
         **_around(visit.who, repair.path),

@@ -1,5 +1,6 @@
 """The forms of budgets: each change is made once, on record, by whoever may, and nothing is overwritten unseen."""
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chargeback.services.requests.repeatable import REQUEST_LEASE, RepeatableRequest, RepeatableRequests
 from tests.support.page_forms import form_to, forms_of, send
 from tests.support.page_reading import read_page
 from tests.support.page_worlds import PageWorld
@@ -168,6 +170,53 @@ async def test_a_limit_is_overridden_and_the_override_ended(limited: PageWorld, 
         "500",
         "0",
     ]
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """No request lives to say how it ended, until what is given is called: then whoever died is given up, too."""
+    begin, end = RepeatableRequests.begin, RepeatableRequests.end
+
+    async def die(*_: object) -> None:
+        raise ConnectionResetError("killed")
+
+    async def begin_later(self: RepeatableRequests, name: str, asked: str, now: datetime) -> RepeatableRequest:
+        return await begin(self, name, asked, now + REQUEST_LEASE)
+
+    def live_on() -> None:
+        monkeypatch.setattr(RepeatableRequests, "end", end)
+        monkeypatch.setattr(RepeatableRequests, "begin", begin_later)
+
+    monkeypatch.setattr(RepeatableRequests, "end", die)
+    yield live_on
+    monkeypatch.undo()
+
+
+async def test_a_form_that_is_sent_again_after_a_kill_does_nothing_twice(
+    limited: PageWorld, browsing: Browsing, dying: Callable[[], None]
+) -> None:
+    path = await made(limited, "killed")
+    finance = browsing("finance")
+    until = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%dT%H:%M}"
+    overriding = form_to(await page(finance, path), f"{path}/overrides")
+    making = await new_form(finance)
+    override = {"amount": "500", "until": until, "reason": "the launch"}
+    budget = {"id": "research/killed", "scopeValue": "research", "amount": "5", "reason": "a trial"}
+
+    for form, typed in ((overriding, override), (making, budget)):
+        killed = await send(finance, form, **typed)
+        waiting = await send(finance, form, **typed)
+        assert (killed.status_code, waiting.status_code) == (500, 409)
+        assert "send it again in some seconds" in text_of(waiting.text)
+        (form.fields,) = [
+            each.fields for each in forms_of(waiting.text) if each.fields.get("amount") == typed["amount"]
+        ]
+    dying()
+    answers = [await send(finance, form) for form in (overriding, making)]
+
+    assert [each.status_code for each in answers] == [303, 303]
+    assert [each["amount"] for each in (await api(limited, f"{path}/overrides"))["value"]] == ["500"]
+    assert len((await api(limited, "/budgets/research:killed/history"))["value"]) == 1
 
 
 async def test_nothing_is_done_for_a_form_of_another_page(limited: PageWorld, browsing: Browsing) -> None:

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from chargeback.api.acting.operations import OperationAnswer
 from chargeback.web.api_client import ApiRefused
+from chargeback.web.form_keys import form_key
 from chargeback.web.pages.budgets.one import budget_page
 from chargeback.web.sections import BUDGETS_SECTION
 from chargeback.web.visits import Page, Pages, Visit
@@ -82,7 +83,8 @@ async def _again(site: Pages, visit: Visit, form: str, error: ApiRefused, instea
         raise error
     field = error.error.target.removeprefix("$").lstrip(".")
     message = instead.get(field, error.error.message)
-    return await budget_page(site, visit, {form: {**visit.form, "field": field, "fault": message}}, error.status)
+    typed = {**visit.form, "key": form_key(visit, error), "field": field, "fault": message}
+    return await budget_page(site, visit, {form: typed}, error.status)
 
 
 def _path(visit: Visit) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +14,7 @@ from chargeback.domain.budgets.windows import Every
 from chargeback.services.access.limiting import may_limit
 from chargeback.services.budgets.seen_budgets import is_own_name
 from chargeback.web.api_client import ApiAnswer, ApiRefused
+from chargeback.web.form_keys import form_key
 from chargeback.web.pages.budgets.differences import ChangedField, differences
 from chargeback.web.pages.budgets.form_fields import FilledIn, fields_of, filled_in, step_rows
 from chargeback.web.pages.budgets.views import SCOPES, WINDOWS, scope_of
@@ -137,7 +137,7 @@ def _again(
     faults = filled.faults_of(error.error)
     if error.status == 404:
         faults = {"scopeValue": "there is no such cost centre, or you may not limit it"}
-    return _form(visit, visit.form, faults, answer=answer, tag=tag, status=error.status)
+    return _form(visit, visit.form, faults, answer=answer, tag=tag, status=error.status, refused=error)
 
 
 def _form(
@@ -149,6 +149,7 @@ def _form(
     tag: str = "",
     between: list[ChangedField] | None = None,
     status: int = 200,
+    refused: ApiRefused | None = None,
 ) -> Page:
     kinds = [*ScopeKind] if visit.who.scope.everything else [ScopeKind.COST_CENTRE]
     values = {
@@ -157,7 +158,7 @@ def _form(
         "answer": answer,
         "tag": tag,
         "between": between or [],
-        "key": str(uuid4()),
+        "key": form_key(visit, refused),
         "rows": step_rows(fields),
         "kinds": [(each.value, SCOPES[each][1]) for each in kinds],
         "windows": [(each.value, WINDOWS[each]) for each in Every],
