@@ -61,7 +61,7 @@ class StepExplainer:
 
     async def _expected(self, states: Sequence[BudgetState], found: Evaluation) -> Mapping[str, Estimate]:
         others = [each.budget for each in states if each.budget.id not in found.forecasts]
-        return {**found.forecasts, **(await self._states.forecast(others, found.clock.now) if others else {})}
+        return {**found.forecasts, **await self._states.forecast(others, found.clock.now)}
 
 
 def standing_since(before: BudgetBasis, state: BudgetState, found: Evaluation) -> Standing:

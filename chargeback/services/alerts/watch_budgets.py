@@ -93,7 +93,7 @@ class BudgetWatch:
         found = await self._states.evaluate(self._clock())
         ahead = {each.budget.id: each for each in found.states if _is_looked_ahead(each.budget)}
         budgets = [each.budget for each in ahead.values()]
-        expected = await self._states.forecast(budgets, found.clock.now, seconds=math.inf) if budgets else {}
+        expected = await self._states.forecast(budgets, found.clock.now, seconds=math.inf)
         ahead = {name: _with_overrun(ahead[name], estimate) for name, estimate in expected.items()}
         of_overruns = replace(found, states=tuple(ahead.values()), forecasts=expected)
         look = Look(

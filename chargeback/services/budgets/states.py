@@ -101,6 +101,8 @@ class BudgetStates:
         Budgets without a forecast yet are left out, and so are those of which nobody can say how they stand.
         `seconds`: see `Forecasts.of`.
         """
+        if not budgets:
+            return {}  # without a look at ten weeks
         clock, bases = await self.with_history(budgets, now)
         return await self.forecasts.of(list(bases.values()), clock, seconds=seconds)
 

@@ -9,6 +9,7 @@ import pytest
 from chargeback.domain.budgets.budget import Action, Budget, Override, Rollover, Step
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import BookDate, UtcDay, shifted
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.budgets.explain_budget import BudgetExplainer, ExplainedBudget
@@ -113,6 +114,22 @@ async def test_an_override_in_force_is_told() -> None:
     found = await explained(product(limit()), raised)
 
     assert (found.state.overrides, found.state.limit) == ((raised,), 15)
+
+
+async def test_no_day_before_the_window_is_read_where_no_step_rests_on_the_forecast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of = product(limit())
+    summary, read = of.books.summary, set[str]()
+
+    async def noted(day: UtcDay, name: str) -> object:
+        read.add(day)
+        return await summary(day, name)
+
+    monkeypatch.setattr(of.books, "summary", noted)
+    found = await explainer(of, Kept()).explain(limit(), NOW)
+
+    assert min(read) >= shifted(BookDate(found.state.window.first.isoformat()), -2)  # dates begin on another UTC day
 
 
 async def test_a_currency_that_no_rate_leads_to_is_told() -> None:
